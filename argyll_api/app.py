@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Puts the HTTP edge together: routes, errors, hooks. No route, no environment, no connection is made here.
+
+Called by `wsgi.py` with a real engine, by tests with one on the memory store.
+"""
+
+from flask import Flask
+
+from argyll_api import current, errors, hooks
+from argyll_api.config import ApiConfig
+from argyll_api.routes import BLUEPRINTS
+from argyll_engine.engine import Engine
+
+
+def create_app(config: ApiConfig, engine: Engine) -> Flask:
+    """The WSGI application that serves an engine over HTTP.
+
+    The server must end the input stream of a request by itself or give its length, as WSGI servers do.
+    """
+    app = Flask("argyll_api", static_folder=None)
+    app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
+    app.url_map.merge_slashes = False
+    current.bind(app, engine, config)
+    hooks.install(app)
+    errors.install(app)
+    for blueprint in BLUEPRINTS:
+        app.register_blueprint(blueprint)
+    return app

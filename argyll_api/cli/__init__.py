@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The console command `argyll`. Each command is an edge: parse, start or ask, print, exit. No rules here."""
+
+import importlib.metadata
+
+import click
+
+from argyll_api.cli.flows import flow
+from argyll_api.cli.plans import plan
+from argyll_api.cli.serve import api
+from argyll_api.cli.steps import step
+from argyll_api.cli.up import down, up
+from argyll_api.cli.workers import beat, flower, worker
+
+__all__ = ["main"]
+
+
+@click.group(name="argyll", context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(importlib.metadata.version("argyll"), prog_name="argyll")
+def main() -> None:
+    """Durable, goal-driven workflows on Celery, Redis and Flask."""
+
+
+for _command in (up, down, api, worker, beat, flower):
+    main.add_command(_command)
+
+# Client commands, which talk HTTP to a running API.
+for _command in (step, flow, plan):
+    main.add_command(_command)

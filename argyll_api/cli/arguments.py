@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How values are given on the command line: `name=value` pairs and JSON files. Used by the client commands."""
+
+import json
+from collections.abc import Iterable
+from typing import Any, TextIO
+
+import click
+
+from argyll_engine.model.ids import JSONValue
+
+
+class Pair(click.ParamType[tuple[str, str]]):
+    """A `name=value` argument."""
+
+    name = "name=value"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
+        """(name, value)."""
+        name, equals, text = str(value).partition("=")
+        if not name or not equals:
+            self.fail(f"{value!r} is not of the form name=value", param, ctx)
+        return name, text
+
+
+PAIR = Pair()
+
+init_option = click.option(
+    "--init",
+    "-i",
+    "pairs",
+    type=PAIR,
+    multiple=True,
+    help="An initial value; JSON if it reads as JSON, else text. The same name again adds a candidate.",
+)
+init_file_option = click.option(
+    "--init-file", type=click.File("r", encoding="utf-8"), help="A JSON object of initial values; - reads stdin."
+)
+
+
+def read_init(pairs: Iterable[tuple[str, str]], file: TextIO | None) -> dict[str, list[JSONValue]]:
+    """Candidates by name, those of the file first.
+
+    Raises:
+        click.ClickException: The file is no JSON object.
+    """
+    given = read_json(file) if file is not None else {}
+    if not isinstance(given, dict):
+        raise click.ClickException("the initial values must be a JSON object")
+    init = {name: list(value) if isinstance(value, list) else [value] for name, value in given.items()}
+    for name, text in pairs:
+        init.setdefault(name, []).append(_value(text))
+    return init
+
+
+def read_json(file: TextIO) -> JSONValue:
+    """What a JSON file says.
+
+    Raises:
+        click.ClickException: It is no JSON; names the file and the place.
+    """
+    try:
+        return json.load(file)
+    except ValueError as exc:
+        raise click.ClickException(f"{file.name} is not JSON: {exc}") from exc
+
+
+def _value(text: str) -> JSONValue:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every long-running command does first: read the configuration, try the port, look at the Redis.
+
+Each fault is one clear line on stderr and exit code 2 (`Refusal`). Called by the commands of this package
+only; they are entry points, so the environment is read here.
+"""
+
+import errno
+import os
+import socket
+import time
+from collections.abc import Mapping
+from typing import Final
+
+import click
+
+from argyll_engine import log
+from argyll_engine.config import EngineConfig, RedisConfig
+from argyll_engine.errors import ConfigError, StoreUnavailableError
+from argyll_engine.store.checks import check_redis
+from argyll_engine.store.connect import connect
+
+REDIS_PATIENCE_SECONDS: Final = 5.0
+"""How long a Redis may take to answer at start. Source: the contract, ops §1.2."""
+
+_RETRY_SECONDS: Final = 0.05
+_log = log.get(__name__)
+
+
+class Refusal(click.ClickException):
+    """Why a command does not start, as one line per fault on stderr; exit code 2."""
+
+    exit_code = 2
+
+    def show(self, file: object = None) -> None:
+        """Prints the reason without click's `Error:`."""
+        for line in self.message.splitlines():
+            click.echo(f"argyll: {line}", err=True)
+
+
+def read_config(environment: Mapping[str, str] | None = None) -> EngineConfig:
+    """The configuration that the environment (or the given one) describes, with logging set up by it.
+
+    Raises:
+        Refusal: With one line per fault.
+    """
+    try:
+        config = EngineConfig.from_env(os.environ if environment is None else environment)
+    except ConfigError as exc:
+        raise Refusal(str(exc)) from exc
+    log.configure(config.log_level, config.log_format, environment=config.environment)
+    return config
+
+
+def check_port(host: str, port: int, patience_seconds: float = 1.0) -> str:
+    """The numeric address to listen on, once it is known to be free.
+
+    A port that was freed a moment ago by a killed predecessor gets `patience_seconds` to become so.
+
+    Raises:
+        Refusal: The port is taken, the permission is missing, or the host is not ours.
+    """
+    deadline = time.monotonic() + patience_seconds
+    while True:
+        try:
+            return _bind_once(host, port)
+        except OSError as exc:
+            if exc.errno != errno.EADDRINUSE or time.monotonic() > deadline:
+                raise Refusal(_port_fault(host, port, exc)) from exc
+        time.sleep(_RETRY_SECONDS)
+
+
+def _bind_once(host: str, port: int) -> str:
+    family, kind, protocol, _, address = socket.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    with socket.socket(family, kind, protocol) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(address)
+    return str(address[0])
+
+
+def _port_fault(host: str, port: int, exc: OSError) -> str:
+    if exc.errno == errno.EADDRINUSE:
+        return f"port {port} on {host} is taken: stop what listens there, or set API_PORT"
+    if exc.errno == errno.EACCES:
+        return f"no permission to listen on port {port}: set API_PORT to one above 1023"
+    return f"cannot listen on {host} port {port}: {exc.strerror} (API_HOST, API_PORT)"
+
+
+def check_stores(config: EngineConfig) -> None:
+    """Looks whether each Redis keeps what the engine's promises rest on; warns, or refuses in production.
+
+    Raises:
+        Refusal: `ENV=production` and a Redis is not fit.
+        click.ClickException: A Redis did not answer in time (exit code 1: another try may help).
+    """
+    stores = {config.engine_redis.url(): config.engine_redis, config.flow_redis.url(): config.flow_redis}
+    for store in stores.values():
+        faults = [f"Redis at {store.where()}: {fault}" for fault in _faults_of(store)]
+        if faults and config.production:
+            raise Refusal("\n".join(faults))
+        for fault in faults:
+            _log.warning("redis_unsafe", reason=fault)
+
+
+def _faults_of(store: RedisConfig) -> tuple[str, ...]:
+    deadline = time.monotonic() + REDIS_PATIENCE_SECONDS
+    with connect(store, timeout_seconds=REDIS_PATIENCE_SECONDS) as client:
+        while True:
+            try:
+                return check_redis(client)
+            except StoreUnavailableError as exc:
+                if time.monotonic() > deadline:
+                    raise click.ClickException(f"Redis at {store.where()}: {exc.reason}") from exc
+            time.sleep(_RETRY_SECONDS)

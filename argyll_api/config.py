@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the HTTP edge can be told: the largest bodies it reads, and when to come back. Reads no environment.
+
+Made by the entry points from the engine's configuration and handed to `app.create_app`.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from argyll_engine.config import EngineConfig
+
+MEBIBYTE: Final = 1_048_576
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiConfig:
+    """Body limits in bytes, and seconds for `Retry-After` while a store is away.
+
+    The limits of steps and starts are fixed by the contract, http §1.2; the others only keep memory bounded.
+    """
+
+    max_step_bytes: int = MEBIBYTE // 2
+    max_start_bytes: int = MEBIBYTE
+    max_plan_bytes: int = 4 * MEBIBYTE
+    max_query_bytes: int = 4 * MEBIBYTE
+    max_webhook_bytes: int = 4 * MEBIBYTE
+    retry_after_seconds: int = 1
+
+    @classmethod
+    def from_engine(cls, config: EngineConfig) -> "ApiConfig":
+        """The part of the engine's configuration that concerns the edge."""
+        return cls(max_plan_bytes=config.max_plan_bytes, max_webhook_bytes=config.max_webhook_bytes)

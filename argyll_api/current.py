@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The engine and the configuration of the application that serves the current request.
+
+`app.create_app` binds them, the routes ask for them. No globals: each application has its own.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from flask import Flask, current_app
+
+from argyll_api.config import ApiConfig
+from argyll_engine.engine import Engine
+
+_KEY: Final = "argyll"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Bound:
+    engine: Engine
+    config: ApiConfig
+
+
+def bind(app: Flask, engine: Engine, config: ApiConfig) -> None:
+    """Gives an application its engine and its configuration."""
+    app.extensions[_KEY] = _Bound(engine=engine, config=config)
+
+
+def engine() -> Engine:
+    """The engine behind the current request."""
+    return _bound().engine
+
+
+def config() -> ApiConfig:
+    """The configuration of the edge."""
+    return _bound().config
+
+
+def _bound() -> _Bound:
+    bound: _Bound = current_app.extensions[_KEY]
+    return bound

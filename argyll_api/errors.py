@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The HTTP status of every error: one table, one handler, one body shape. No other file knows a status of an error.
+
+Routes raise and never catch. Texts come from the errors themselves; the table may put words around them.
+Source: the contract, http §1.5 to §1.9.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+from flask import Flask, Response, request
+
+from argyll_api.answers import error_answer
+from argyll_api.current import config
+from argyll_engine import errors, log
+
+PROBLEM_TYPE: Final = "application/problem+json"
+"""Media type of a failure that a step reports. Source: RFC 9457 §3."""
+
+WEBHOOKS: Final = "webhooks"
+HEALTH: Final = "health"
+
+_log = log.get(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Status of an error and its text, a format string over the `error`."""
+
+    status: int
+    text: str = "{error}"
+
+
+ROWS: Final[Mapping[type[errors.ArgyllError], Row]] = MappingProxyType(
+    {
+        errors.RefusedError: Row(400),
+        errors.InvalidJSONError: Row(400, "invalid JSON request: {error}"),
+        errors.InvalidStepError: Row(400),
+        errors.InvalidRequestError: Row(400),
+        errors.MissingInputsError: Row(400),
+        errors.BlockedGoalsError: Row(400),
+        errors.PlanError: Row(500, "failed to create execution plan: {error}"),
+        errors.ConfigError: Row(500, "internal error"),
+        errors.NotFoundError: Row(404),
+        errors.StepNotFoundError: Row(404),
+        errors.FlowNotFoundError: Row(404),
+        errors.ExecutionNotFoundError: Row(404),
+        errors.WorkItemNotFoundError: Row(404),
+        errors.ConflictError: Row(409),
+        errors.StepExistsError: Row(409),
+        errors.FlowExistsError: Row(409),
+        errors.ScriptError: Row(500),
+        errors.ScriptCompileError: Row(500),
+        errors.ScriptRunError: Row(500),
+        errors.TransientError: Row(503),
+        errors.StoreUnavailableError: Row(503, "{error.store} store unavailable"),
+        errors.ArgyllError: Row(500, "internal error"),
+        errors.BrokenError: Row(500, "internal error"),
+        errors.UndecodableEventError: Row(500, "internal error"),
+        errors.InvalidTransitionError: Row(500, "internal error"),
+    }
+)
+
+BLUEPRINT_ROWS: Final[Mapping[str, Mapping[type[errors.ArgyllError], Row]]] = MappingProxyType(
+    {
+        WEBHOOKS: MappingProxyType(
+            {
+                errors.FlowNotFoundError: Row(400, "Flow not found"),
+                errors.ExecutionNotFoundError: Row(400, "Step execution not found"),
+                errors.WorkItemNotFoundError: Row(400, "Work item not found for token"),
+            }
+        ),
+        HEALTH: MappingProxyType({errors.StepNotFoundError: Row(404, "Health not found for step: {error.step_id}")}),
+    }
+)
+"""Where a group of routes says the same thing in its own words."""
+
+
+def install(app: Flask) -> None:
+    """Gives an application its error handlers."""
+    app.register_error_handler(errors.ArgyllError, _known)
+    app.register_error_handler(Exception, _unexpected)
+
+
+def row_of(error: errors.ArgyllError, blueprint: str | None = None) -> Row:
+    """The row of an error: that of its own class or of the nearest one it derives from."""
+    own = BLUEPRINT_ROWS.get(blueprint or "", {})
+    classes = type(error).__mro__
+    return next(rows[cls] for rows in (own, ROWS) for cls in classes if cls in rows)
+
+
+def _known(error: errors.ArgyllError) -> Response:
+    if isinstance(error, errors.BrokenError):
+        return _unexpected(error)
+    row = row_of(error, request.blueprint)
+    response = error_answer(row.status, row.text.format(error=error))
+    if isinstance(error, errors.TransientError):
+        response.headers["Retry-After"] = str(config().retry_after_seconds)
+        _log.warning("request_deferred", endpoint=request.endpoint, reason=str(error))
+    return response
+
+
+def _unexpected(error: Exception) -> Response:
+    """The stack goes to the log, never to the client."""
+    _log.exception("request_failed", endpoint=request.endpoint, error=type(error).__name__)
+    return error_answer(500, _internal_text())
+
+
+def _internal_text() -> str:
+    if request.blueprint != WEBHOOKS:
+        return "internal error"
+    return "Failed to record work failure" if request.mimetype == PROBLEM_TYPE else "Failed to complete work"

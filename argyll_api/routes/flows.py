@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Starting, listing and reading flows. Source: the contract, http §1.7."""
+
+from typing import Any, Final
+
+from flask import Blueprint, Response
+
+from argyll_api.answers import events_answer, json_answer
+from argyll_api.body import read_object
+from argyll_api.current import config, engine
+from argyll_api.schemas.flow import load_start
+from argyll_api.schemas.query import load_query
+from argyll_engine.codec import cursor_to_text, flow_state_to_json, time_to_json
+from argyll_engine.model.ids import FlowID
+from argyll_engine.model.listing import FlowItem, FlowPage
+
+blueprint: Final = Blueprint("flows", __name__)
+
+
+@blueprint.post("/engine/flow")
+def start_flow() -> Response:
+    """The id of the flow, once its start is recorded; a repeated start gets the same answer."""
+    start = load_start(read_object(config().max_start_bytes))
+    engine().start_flow(start.flow_id, start.goals, start.init, start.labels)
+    return json_answer({"message": "", "flow_id": start.flow_id}, 201)
+
+
+@blueprint.get("/engine/flow")
+def list_flows() -> Response:
+    """Every root flow: active ones first, then newest first."""
+    return json_answer([_item(item) for item in engine().queries.list_flows()])
+
+
+@blueprint.post("/engine/flow/query")
+def query_flows() -> Response:
+    """One page of the root flows that match."""
+    query = load_query(read_object(config().max_query_bytes))
+    return json_answer(_page(engine().queries.query(query)))
+
+
+@blueprint.get("/engine/flow/<flow_id>")
+def get_flow(flow_id: str) -> Response:
+    """The full state of a flow."""
+    return json_answer(flow_state_to_json(engine().queries.flow(FlowID(flow_id))))
+
+
+@blueprint.get("/engine/flow/<flow_id>/status")
+def get_status(flow_id: str) -> Response:
+    """The indexed status, which stays `active` until nothing of the flow runs any more."""
+    return json_answer({"id": flow_id, "status": engine().queries.flow_status(FlowID(flow_id))})
+
+
+@blueprint.get("/engine/flow/<flow_id>/events")
+def get_events(flow_id: str) -> Response:
+    """The complete event log of a flow."""
+    return events_answer(engine().queries.flow_log(FlowID(flow_id)))
+
+
+def _item(item: FlowItem) -> dict[str, str]:
+    return {"id": item.id, "status": item.status, "timestamp": time_to_json(item.at)}
+
+
+def _page(page: FlowPage) -> dict[str, Any]:
+    """The wire form of a page; `total` is absent when nothing matches, `next_cursor` at the end."""
+    body: dict[str, Any] = {"flows": [_item(item) for item in page.items], "count": len(page.items)}
+    if page.total:
+        body["total"] = page.total
+    if page.next_cursor is not None:
+        body |= {"has_more": True, "next_cursor": cursor_to_text(page.next_cursor)}
+    return body

@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where asynchronous steps report how a work item ended. Source: the contract, http §1.9."""
+
+from typing import Final
+
+from flask import Blueprint, Response, request
+
+from argyll_api.answers import empty_answer
+from argyll_api.body import read_object, read_value
+from argyll_api.current import config, engine
+from argyll_api.errors import PROBLEM_TYPE, WEBHOOKS
+from argyll_api.schemas.webhook import load_outputs, load_problem, refused_as
+from argyll_engine.model.ids import FlowID, StepID, Token
+
+blueprint: Final = Blueprint(WEBHOOKS, __name__)
+
+
+@blueprint.post("/webhook/<flow_id>/<step_id>/<token>")
+def report_work(flow_id: str, step_id: str, token: str) -> Response:
+    """200 and nothing else, whether this was the first report or a late one."""
+    item = (FlowID(flow_id), StepID(step_id), Token(token))
+    engine().check_work_item(*item)
+    if request.mimetype == PROBLEM_TYPE:
+        with refused_as("Invalid problem JSON"):
+            error = load_problem(read_object(config().max_webhook_bytes))
+        engine().fail_work(*item, error)
+    else:
+        with refused_as("Invalid JSON"):
+            outputs = load_outputs(read_value(config().max_webhook_bytes))
+        engine().complete_work(*item, outputs)
+    return empty_answer()

@@ -1,0 +1,245 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Events as stored and served: one envelope per event. Source: the contract, execution §9.
+
+Each event type has one row: its wire name, how its data is written, how it is read.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+
+from argyll_engine.codec.plans import plan_from_json, plan_to_json
+from argyll_engine.codec.steps import JSONObject, step_from_json, step_to_json
+from argyll_engine.codec.wire import decode, encode, time_from_json, time_to_json
+from argyll_engine.errors import UndecodableEventError
+from argyll_engine.model.cluster import HealthStatus
+from argyll_engine.model.events import (
+    AttributeSet,
+    Event,
+    FlowCompleted,
+    FlowDeactivated,
+    FlowFailed,
+    FlowStarted,
+    Recorded,
+    StepCompleted,
+    StepFailed,
+    StepHealthChanged,
+    StepRegistered,
+    StepSkipped,
+    StepStarted,
+    StepUnregistered,
+    StepUpdated,
+    WorkFailed,
+    WorkNotCompleted,
+    WorkRetryScheduled,
+    WorkStarted,
+    WorkSucceeded,
+)
+from argyll_engine.model.flow import FlowStatus
+from argyll_engine.model.ids import StreamID
+
+
+@dataclass(frozen=True, slots=True)
+class EventCodec:
+    """Wire name of an event type, and its data both ways."""
+
+    name: str
+    write: Callable[[Any], JSONObject]
+    read: Callable[[JSONObject], Event]
+
+
+def _filled(**members: Any) -> JSONObject:
+    return {name: value for name, value in members.items() if value}
+
+
+def _write_flow_started(ev: FlowStarted) -> JSONObject:
+    init = {name: None if values is None else list(values) for name, values in ev.init.items()}
+    rest = _filled(metadata=dict(ev.metadata), labels=dict(ev.labels))
+    return {"flow_id": ev.flow_id, "plan": plan_to_json(ev.plan), "init": init} | rest
+
+
+def _read_flow_started(raw: JSONObject) -> FlowStarted:
+    return FlowStarted(
+        flow_id=raw["flow_id"],
+        plan=plan_from_json(raw["plan"]),
+        init={name: None if values is None else tuple(values) for name, values in raw["init"].items()},
+        metadata=raw.get("metadata", {}),
+        labels=raw.get("labels", {}),
+    )
+
+
+def _write_step_started(ev: StepStarted) -> JSONObject:
+    return {
+        "flow_id": ev.flow_id,
+        "step_id": ev.step_id,
+        "inputs": dict(ev.inputs),
+        "work_items": {token: dict(inputs) for token, inputs in ev.work_items.items()},
+    }
+
+
+def _write_step_completed(ev: StepCompleted) -> JSONObject:
+    return {
+        "flow_id": ev.flow_id,
+        "step_id": ev.step_id,
+        "outputs": dict(ev.outputs),
+        "duration": ev.duration_ms,
+    }
+
+
+def _read_step_completed(raw: JSONObject) -> StepCompleted:
+    return StepCompleted(
+        flow_id=raw["flow_id"], step_id=raw["step_id"], outputs=raw["outputs"] or {}, duration_ms=raw["duration"]
+    )
+
+
+def _write_step_failed(ev: StepFailed) -> JSONObject:
+    rest = _filled(inputs=dict(ev.inputs), unsatisfied=list(ev.unsatisfied))
+    return {"flow_id": ev.flow_id, "step_id": ev.step_id, "error": ev.error} | rest
+
+
+def _read_step_failed(raw: JSONObject) -> StepFailed:
+    return StepFailed(
+        flow_id=raw["flow_id"],
+        step_id=raw["step_id"],
+        error=raw["error"],
+        inputs=raw.get("inputs", {}),
+        unsatisfied=tuple(raw.get("unsatisfied", ())),
+    )
+
+
+def _write_step_skipped(ev: StepSkipped) -> JSONObject:
+    rest = _filled(inputs=dict(ev.inputs), unsatisfied=list(ev.unsatisfied))
+    return {"flow_id": ev.flow_id, "step_id": ev.step_id, "reason": ev.reason} | rest
+
+
+def _read_step_skipped(raw: JSONObject) -> StepSkipped:
+    return StepSkipped(
+        flow_id=raw["flow_id"],
+        step_id=raw["step_id"],
+        reason=raw["reason"],
+        inputs=raw.get("inputs", {}),
+        unsatisfied=tuple(raw.get("unsatisfied", ())),
+    )
+
+
+def _write_retry_scheduled(ev: WorkRetryScheduled) -> JSONObject:
+    return {
+        "flow_id": ev.flow_id,
+        "step_id": ev.step_id,
+        "token": ev.token,
+        "error": ev.error,
+        "retry_count": ev.retry_count,
+        "next_retry_at": time_to_json(ev.next_retry_at),
+    }
+
+
+def _read_retry_scheduled(raw: JSONObject) -> WorkRetryScheduled:
+    at = time_from_json(raw["next_retry_at"])
+    if at is None:
+        raise ValueError("next_retry_at is not set")
+    return WorkRetryScheduled(**(raw | {"next_retry_at": at}))
+
+
+def _write_health(ev: StepHealthChanged) -> JSONObject:
+    members = {"node_id": ev.node_id, "step_id": ev.step_id, "status": ev.status}
+    return members | _filled(error=ev.error)
+
+
+def _read_health(raw: JSONObject) -> StepHealthChanged:
+    return StepHealthChanged(**(raw | {"status": HealthStatus(raw["status"])}))
+
+
+def _flat(event_type: type[Event], *fields: str) -> tuple[Callable[[Any], JSONObject], Callable[[JSONObject], Event]]:
+    """Writer and reader of an event whose wire fields are its own fields."""
+
+    def write(ev: Any) -> JSONObject:
+        return {name: getattr(ev, name) for name in fields}
+
+    def read(raw: JSONObject) -> Event:
+        return event_type(**{name: raw[name] for name in fields})
+
+    return write, read
+
+
+_WORK = ("flow_id", "step_id", "token")
+
+CODECS: Final[dict[type[Event], EventCodec]] = {
+    FlowStarted: EventCodec("flow_started", _write_flow_started, _read_flow_started),
+    FlowCompleted: EventCodec("flow_completed", *_flat(FlowCompleted, "flow_id", "result")),
+    FlowFailed: EventCodec("flow_failed", *_flat(FlowFailed, "flow_id", "error")),
+    FlowDeactivated: EventCodec(
+        "flow_deactivated",
+        _flat(FlowDeactivated, "flow_id", "status")[0],
+        lambda raw: FlowDeactivated(flow_id=raw["flow_id"], status=FlowStatus(raw["status"])),
+    ),
+    AttributeSet: EventCodec("attribute_set", *_flat(AttributeSet, "flow_id", "step_id", "key", "value")),
+    StepStarted: EventCodec(
+        "step_started", _write_step_started, _flat(StepStarted, "flow_id", "step_id", "inputs", "work_items")[1]
+    ),
+    StepCompleted: EventCodec("step_completed", _write_step_completed, _read_step_completed),
+    StepFailed: EventCodec("step_failed", _write_step_failed, _read_step_failed),
+    StepSkipped: EventCodec("step_skipped", _write_step_skipped, _read_step_skipped),
+    WorkStarted: EventCodec("work_started", *_flat(WorkStarted, *_WORK, "inputs")),
+    WorkSucceeded: EventCodec("work_succeeded", *_flat(WorkSucceeded, *_WORK, "outputs")),
+    WorkFailed: EventCodec("work_failed", *_flat(WorkFailed, *_WORK, "error")),
+    WorkNotCompleted: EventCodec("work_not_completed", *_flat(WorkNotCompleted, *_WORK, "error")),
+    WorkRetryScheduled: EventCodec("work_retry_scheduled", _write_retry_scheduled, _read_retry_scheduled),
+    StepRegistered: EventCodec(
+        "step_registered",
+        lambda ev: {"step": step_to_json(ev.step)},
+        lambda raw: StepRegistered(step=step_from_json(raw["step"])),
+    ),
+    StepUpdated: EventCodec(
+        "step_updated",
+        lambda ev: {"step": step_to_json(ev.step)},
+        lambda raw: StepUpdated(step=step_from_json(raw["step"])),
+    ),
+    StepUnregistered: EventCodec("step_unregistered", *_flat(StepUnregistered, "step_id")),
+    StepHealthChanged: EventCodec("step_health_changed", _write_health, _read_health),
+}
+
+_READERS: Final = {codec.name: codec.read for codec in CODECS.values()}
+
+
+def event_to_json(event: Event) -> tuple[str, JSONObject]:
+    """The wire name and data of an event."""
+    codec = CODECS[type(event)]
+    return codec.name, codec.write(event)
+
+
+def encode_recorded(stream_id: StreamID, recorded: Recorded) -> bytes:
+    """The envelope of an event, as stored and as served."""
+    name, data = event_to_json(recorded.event)
+    return encode(
+        {
+            "timestamp": time_to_json(recorded.at),
+            "type": name,
+            "aggregate_id": stream_id,
+            "data": data,
+            "sequence": recorded.sequence,
+        }
+    )
+
+
+def decode_recorded(stream_id: StreamID, sequence: int, raw: bytes) -> Recorded | None:
+    """The event of a stored envelope; None for a type that this version does not know, which a fold ignores.
+
+    Raises:
+        UndecodableEventError: the envelope is damaged, or stands at another place than its own sequence says.
+    """
+    stream = ":".join(stream_id)
+    try:
+        envelope = decode(raw)
+        if envelope["sequence"] != sequence:
+            raise UndecodableEventError(stream, sequence, f"it carries sequence {envelope['sequence']}")
+        read = _READERS.get(envelope["type"])
+        return None if read is None else _recorded(read(envelope["data"]), sequence, envelope["timestamp"])
+    except (msgspec.DecodeError, KeyError, TypeError, ValueError) as exc:
+        raise UndecodableEventError(stream, sequence, str(exc)) from exc
+
+
+def _recorded(event: Event, sequence: int, timestamp: str) -> Recorded:
+    return Recorded(event=event, sequence=sequence, at=datetime.fromisoformat(timestamp))

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The configuration of engine, workers and API as one frozen value. Nothing here reads `os.environ`.
+
+`EngineConfig.from_env(mapping)` is called by the entry points (the CLI, `argyll_api/wsgi.py`,
+`argyll_engine/tasks/worker.py`); everybody else is handed the result. The variables are in `variables.py`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from argyll_engine.address import RedisConfig
+from argyll_engine.errors import ConfigError
+from argyll_engine.model.step import WorkDefaults
+from argyll_engine.variables import VARIABLES
+
+PRODUCTION: Final = "production"
+DEFAULT_API_PORT: Final = 8080
+
+__all__ = ["EngineConfig", "RedisConfig", "WorkDefaults"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineConfig:
+    """Everything that can be set from outside; the defaults are those of the environment.
+
+    `broker_url` empty means the flow store's Redis (`flow_redis.broker_url()`).
+    """
+
+    engine_redis: RedisConfig = RedisConfig(prefix="argyll:engine")
+    flow_redis: RedisConfig = RedisConfig(prefix="argyll:flow")
+    broker_url: str = field(default="", repr=False)
+    visibility_timeout_seconds: float = 3_600.0
+    api_host: str = "0.0.0.0"
+    api_port: int = DEFAULT_API_PORT
+    webhook_base_url: str = f"http://localhost:{DEFAULT_API_PORT}"
+    max_webhook_bytes: int = 4 * 1_048_576
+    max_plan_bytes: int = 4 * 1_048_576
+    log_level: str = "info"
+    log_format: str = "json"
+    environment: str = ""
+    node_id: str = "argyll-1"
+    step_timeout_ms: int = 30_000
+    step_protocol: str = "bare"
+    step_unhealthy: str = "hold"
+    max_step_response_bytes: int = 16 * 1_048_576
+    retry: WorkDefaults = WorkDefaults()
+    flow_cache_size: int = 4_096
+    memo_cache_size: int = 4_096
+    work_threads: int = 32
+    worker_lease_seconds: float = 15.0
+    recovery_interval_seconds: float = 10.0
+    recovery_grace_seconds: float = 15.0
+    script_timeout_ms: int = 1_000
+    script_memory_mb: int = 64
+    data_dir: str = "./var"
+
+    @property
+    def production(self) -> bool:
+        """Whether `ENV` says production, where an unsafe Redis is refused instead of warned about."""
+        return self.environment == PRODUCTION
+
+    @classmethod
+    def from_env(cls, environment: Mapping[str, str]) -> "EngineConfig":
+        """The configuration that these variables describe; an empty value counts as not set.
+
+        Raises:
+            ConfigError: With every fault at once, one line each: variable, value, what is allowed.
+
+        Source: the contract, http §8 and ops §1.1–1.3.
+        """
+        faults: list[str] = []
+        read = {row.name: row.read(environment, faults) for row in VARIABLES}
+        fields = _nested({row.field: read[row.name] for row in VARIABLES if row.field})
+        retry = WorkDefaults(**fields.pop("retry"))
+        if retry.max_backoff_ms < retry.init_backoff_ms:
+            faults.append(
+                f"RETRY_MAX_BACKOFF='{retry.max_backoff_ms}': must be at least RETRY_INITIAL_BACKOFF, "
+                f"which is {retry.init_backoff_ms}"
+            )
+        if faults:
+            raise ConfigError(faults)
+        engine_redis, flow_redis = (RedisConfig(**fields.pop(name)) for name in ("engine_redis", "flow_redis"))
+        fields["webhook_base_url"] = fields["webhook_base_url"] or f"http://localhost:{fields['api_port']}"
+        return cls(engine_redis=engine_redis, flow_redis=flow_redis, retry=retry, **fields)
+
+
+def _nested(flat: Mapping[str, object]) -> dict[str, Any]:
+    """The values by field; `retry.max_retries` becomes an entry of the dict under `retry`.
+
+    `Any` because the table's parsers decide the types; `tests/unit/test_config.py` holds them against the
+    fields.
+    """
+    nested: dict[str, Any] = {}
+    for path, value in flat.items():
+        outer, _, inner = path.partition(".")
+        if inner:
+            nested.setdefault(outer, {})[inner] = value
+        else:
+            nested[outer] = value
+    return nested

@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What one change means for the rest of the flow: steps become ready, unreachable or unneeded, to a fixed point.
+
+Only neighbours of steps that changed are looked at again, so that the cost of a change does not grow with the plan.
+Because a step that can no longer be reached fails at once, "can a provider still deliver" is answered by its own
+status. Source: the contract, execution §2.2, §2.6 and §2.7.
+"""
+
+from collections.abc import Iterable
+
+from argyll_engine.decide.flow_stop import stop_flow
+from argyll_engine.decide.step_inputs import Readiness, assess, supply_of
+from argyll_engine.decide.step_start import fail_pending, settle_pending, skip_unneeded
+from argyll_engine.decide.turn import Turn
+from argyll_engine.errors import ScriptError
+from argyll_engine.model.events import StepSkipped
+from argyll_engine.model.flow import StepStatus
+from argyll_engine.model.ids import Name, StepID
+from argyll_engine.policy.collect import still_wants
+
+
+def continue_flow(turn: Turn, *, sweep: bool) -> None:
+    """Carry the changes of this turn through the flow, up to its end if that is reached.
+
+    Args:
+        sweep: skip steps whose outputs are no longer needed. After a failure that waits for the next success,
+            unless nothing else would move the flow.
+    """
+    while not turn.is_terminal:
+        changed = turn.take_unsettled()
+        if not changed:
+            if sweep or _has_active_step(turn):
+                return
+            changed, sweep = tuple(turn.state.executions), True
+        sweep = _carry(turn, changed, sweep) or sweep
+    turn.take_unsettled()
+
+
+def _carry(turn: Turn, changed: tuple[StepID, ...], sweep: bool) -> bool:
+    """One round; True when a step was skipped, so that the next round sweeps."""
+    consumers = _pending(turn, [*changed, *_consumers(turn, changed)])
+    if sweep:
+        _skip_unneeded(turn, [*consumers, *_suppliers(turn, [*changed, *consumers])])
+    _fail_unreachable(turn, consumers)
+    stop_flow(turn)
+    before = len(turn.events)
+    for step_id in consumers:
+        if not turn.is_terminal and _is_pending(turn, step_id) and is_needed(turn, step_id):
+            settle_pending(turn, step_id)
+    if len(turn.events) > before:
+        stop_flow(turn)
+    return any(isinstance(recorded.event, StepSkipped) for recorded in turn.events[before:])
+
+
+def _skip_unneeded(turn: Turn, candidates: Iterable[StepID]) -> None:
+    """Skip those that nobody needs, then what only they needed, and so on."""
+    while True:
+        unneeded = [step_id for step_id in _pending(turn, candidates) if not is_needed(turn, step_id)]
+        if not unneeded:
+            return
+        for step_id in unneeded:
+            skip_unneeded(turn, step_id)
+        candidates = _suppliers(turn, unneeded)
+
+
+def _fail_unreachable(turn: Turn, candidates: Iterable[StepID]) -> None:
+    """Fail those that can never start, then what only they could supply, and so on."""
+    while True:
+        failed = []
+        for step_id in _pending(turn, candidates):
+            found = assess(turn, step_id)
+            if found.readiness in (Readiness.UNREACHABLE, Readiness.BROKEN):
+                fail_pending(turn, step_id, found)
+                failed.append(step_id)
+        if not failed:
+            return
+        candidates = _consumers(turn, failed)
+
+
+def is_needed(turn: Turn, step_id: StepID) -> bool:
+    """Whether the step is a goal or some pending consumer still wants one of its outputs."""
+    if step_id in turn.state.plan.goals:
+        return True
+    return any(
+        _wants(turn, consumer, name)
+        for name in turn.step(step_id).outputs()
+        for consumer in _edges(turn, name, "consumers")
+    )
+
+
+def _wants(turn: Turn, consumer: StepID, name: Name) -> bool:
+    if not _is_pending(turn, consumer):
+        return False
+    spec = turn.step(consumer).attributes[name]
+    try:
+        if not still_wants(spec.collect, supply_of(turn, name, spec.match)):
+            return False
+    except ScriptError:
+        return True  # the consumer itself fails for it
+    return not _has_gate(turn, consumer) or assess(turn, consumer).readiness is not Readiness.PRUNED
+
+
+def _consumers(turn: Turn, steps: Iterable[StepID]) -> list[StepID]:
+    return [
+        consumer
+        for step_id in steps
+        for name in turn.step(step_id).outputs()
+        for consumer in _edges(turn, name, "consumers")
+    ]
+
+
+def _suppliers(turn: Turn, steps: Iterable[StepID]) -> list[StepID]:
+    """Providers of what the steps take, and the other providers of what they give."""
+    return [
+        provider
+        for step_id in steps
+        for name in (*(name for name, _ in turn.step(step_id).inputs()), *turn.step(step_id).outputs())
+        for provider in _edges(turn, name, "providers")
+    ]
+
+
+def _pending(turn: Turn, steps: Iterable[StepID]) -> list[StepID]:
+    """The pending ones, each once, in plan order."""
+    chosen = {step_id for step_id in steps if _is_pending(turn, step_id)}
+    if len(chosen) < 2:
+        return list(chosen)
+    return [step_id for step_id in turn.state.plan.steps if step_id in chosen]
+
+
+def _edges(turn: Turn, name: Name, side: str) -> tuple[StepID, ...]:
+    edges = turn.state.plan.attributes.get(name)
+    if edges is None:
+        return ()
+    return edges.providers if side == "providers" else edges.consumers
+
+
+def _is_pending(turn: Turn, step_id: StepID) -> bool:
+    return turn.state.executions[step_id].status is StepStatus.PENDING
+
+
+def _has_gate(turn: Turn, step_id: StepID) -> bool:
+    return any(spec.match is not None for _, spec in turn.step(step_id).required_inputs())
+
+
+def _has_active_step(turn: Turn) -> bool:
+    return any(ex.status is StepStatus.ACTIVE for ex in turn.state.executions.values())

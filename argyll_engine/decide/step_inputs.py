@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What has come for the inputs of a pending step, and whether that lets it start.
+
+Source: the contract, execution §2.2 to §2.5 and §2.7.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from argyll_engine.decide.turn import Turn
+from argyll_engine.errors import ScriptError
+from argyll_engine.model.attribute import AttributeSpec, Role, ScriptConfig
+from argyll_engine.model.flow import AttributeValue, ExecutionState, StepStatus
+from argyll_engine.model.ids import JSONValue, Name, StepID
+from argyll_engine.model.step import Step
+from argyll_engine.policy.collect import Fulfilled, Supply, TakeDefault, decide_optional, fulfil, is_dead
+from argyll_engine.policy.literal import parse_literal
+from argyll_engine.policy.match import MatchStatus, input_gate, step_gate
+from argyll_engine.policy.transitions import TERMINAL_STEP
+
+
+class Readiness(StrEnum):
+    """What can be done with a pending step now."""
+
+    WAITING = "waiting"  # something it needs may still come
+    READY = "ready"  # every input is decided
+    PRUNED = "pruned"  # a gate has closed for good
+    UNREACHABLE = "unreachable"  # a required input can no longer come
+    BROKEN = "broken"  # a gate's script failed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Input:
+    """One required or optional input: its definition, what has come for it, and its gate (None without one)."""
+
+    name: Name
+    spec: AttributeSpec
+    supply: Supply
+    gate: MatchStatus | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assessment:
+    """Readiness of a step, the outer names at fault, and its inputs so far by outer name."""
+
+    readiness: Readiness
+    values: dict[Name, JSONValue] = field(default_factory=dict)
+    unsatisfied: tuple[Name, ...] = ()
+    error: str = ""
+
+
+def assess(turn: Turn, step_id: StepID) -> Assessment:
+    """What can be done with a pending step now."""
+    step = turn.step(step_id)
+    try:
+        inputs = [_input(turn, name, spec) for name, spec in step.inputs()]
+    except ScriptError as exc:
+        return Assessment(readiness=Readiness.BROKEN, error=f"match evaluation failed\n{exc}")
+    values = {i.name: got.value for i in inputs if (got := fulfil(i.spec.collect, i.supply)) and got.has_value}
+    match step_gate(i.gate for i in inputs if i.gate is not None):
+        case MatchStatus.UNMATCHED:
+            return _closed(inputs, values)
+        case MatchStatus.UNKNOWN:
+            return Assessment(readiness=Readiness.WAITING, values=values)
+    dead = tuple(i.name for i in inputs if i.spec.role == Role.REQUIRED and is_dead(i.spec.collect, i.supply))
+    if dead:
+        return Assessment(readiness=Readiness.UNREACHABLE, values=values, unsatisfied=dead)
+    try:
+        return _collected(turn, inputs, values)
+    except ValueError as exc:
+        return Assessment(readiness=Readiness.BROKEN, values=values, error=f"invalid default value\n{exc}")
+
+
+def supply_of(turn: Turn, name: Name, match: ScriptConfig | None = None) -> Supply:
+    """What has come for an attribute, as a consumer with this gate sees it. Raises ScriptError."""
+    values = turn.state.attributes.get(name, ())
+    accepted = values if match is None else tuple(v for v in values if turn.facts.scripts.match(match, v.value))
+    providers = _providers(turn, name)
+    return Supply(
+        values=accepted,
+        has_providers=bool(providers),
+        is_terminal=all(ex.status in TERMINAL_STEP for ex in providers.values()),
+        is_broken=any(_gave_nothing(step_id, ex, values) for step_id, ex in providers.items()),
+        settled_at=max((ex.completed_at or turn.state.created_at for ex in providers.values()), default=_epoch(turn)),
+    )
+
+
+def constants(step: Step) -> dict[Name, JSONValue]:
+    """Parsed values of the const attributes, by outer name. Source: the contract, execution §2.10.
+
+    Raises:
+        ValueError: a text is no JSON; registration looks only at those that declare a type.
+    """
+    return {
+        name: parse_literal(spec.const.value)
+        for name, spec in sorted(step.attributes.items())
+        if spec.role == Role.CONST and spec.const is not None
+    }
+
+
+def mapped(turn: Turn, step: Step, values: dict[Name, JSONValue]) -> dict[Name, JSONValue]:
+    """The values by inner name, each run through its mapping script; a mapping that fails changes nothing."""
+    names = step.argument_names()
+    out: dict[Name, JSONValue] = {}
+    for name, value in values.items():
+        spec = step.attributes[name]
+        out[spec.inner_name(name)] = _map_value(turn, spec, names, spec.inner_name(name), value)
+    return out
+
+
+def _input(turn: Turn, name: Name, spec: AttributeSpec) -> Input:
+    supply = supply_of(turn, name, spec.match)
+    if spec.match is None:
+        return Input(name=name, spec=spec, supply=supply)
+    candidates = len(turn.state.attributes.get(name, ()))
+    accepted = len(supply.values)
+    gate = input_gate(spec.collect, accepted, candidates - accepted, supply.is_terminal, supply.is_all_ok)
+    return Input(name=name, spec=spec, supply=supply, gate=gate)
+
+
+def _closed(inputs: list[Input], values: dict[Name, JSONValue]) -> Assessment:
+    """A closed gate prunes the step once no provider of its input can bring another value."""
+    failed = [i for i in inputs if i.gate is MatchStatus.UNMATCHED]
+    if not all(i.supply.is_terminal for i in failed):
+        return Assessment(readiness=Readiness.WAITING, values=values)
+    names = tuple(i.name for i in failed)
+    return Assessment(readiness=Readiness.PRUNED, values=values, unsatisfied=names)
+
+
+def _collected(turn: Turn, inputs: list[Input], values: dict[Name, JSONValue]) -> Assessment:
+    waiting = Assessment(readiness=Readiness.WAITING, values=values)
+    anchor = turn.state.created_at
+    for i in inputs:
+        if i.spec.role == Role.REQUIRED:
+            fulfilled = fulfil(i.spec.collect, i.supply)
+            if fulfilled is None:
+                return waiting
+            anchor = max(anchor, fulfilled.at)
+    out = dict(values)
+    for i in inputs:
+        if i.spec.role == Role.OPTIONAL:
+            out.pop(i.name, None)
+            config = i.spec.input_config
+            match decide_optional(i.spec.collect, i.supply, anchor, config.deadline_ms, turn.facts.now):
+                case Fulfilled(has_value=True, value=value):
+                    out[i.name] = value
+                case Fulfilled() | TakeDefault():
+                    if config.default:
+                        out[i.name] = parse_literal(config.default)
+                case _:
+                    return waiting
+    return Assessment(readiness=Readiness.READY, values=out)
+
+
+def _map_value(turn: Turn, spec: AttributeSpec, names: tuple[Name, ...], inner: Name, value: JSONValue) -> JSONValue:
+    script = spec.mapping_script
+    if script is None:
+        return value
+    try:
+        found, result = turn.facts.scripts.map_input(script, names, inner, value)
+    except ScriptError:
+        return value  # the contract, execution §2.10: the original value is used
+    return result if found else value
+
+
+def _providers(turn: Turn, name: Name) -> dict[StepID, ExecutionState]:
+    edges = turn.state.plan.attributes.get(name)
+    return {step_id: turn.state.executions[step_id] for step_id in edges.providers} if edges else {}
+
+
+def _gave_nothing(step_id: StepID, ex: ExecutionState, values: tuple[AttributeValue, ...]) -> bool:
+    if ex.status is StepStatus.COMPLETED:
+        return not any(value.step_id == step_id for value in values)
+    return ex.status in TERMINAL_STEP
+
+
+def _epoch(turn: Turn) -> datetime:
+    return turn.state.created_at

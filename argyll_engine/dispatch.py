@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Effects to Celery messages, and the seam to the broker. The only place that knows how a message looks.
+
+Two brokers: `SharedRedisDispatcher` for Celery's stock Redis transport on the flow store's own Redis, where messages
+are put into the queue by the commit itself, and `CeleryDispatcher` for any other, which sends them after the
+commit (recovery repairs what a crash lost in between). Another transport plugs in beside them.
+Tasks are named here and written in `tasks/`; this module does not import them.
+"""
+
+import base64
+import uuid
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from celery import Celery
+from kombu.exceptions import OperationalError
+
+from argyll_engine.codec import encode
+from argyll_engine.errors import StoreUnavailableError
+from argyll_engine.model.effects import Effect, RunWork
+from argyll_engine.model.step import StepType
+from argyll_engine.ports import Message, QueueEntry
+
+RUN_WORK: Final = "argyll.run_work"
+SWEEP: Final = "argyll.sweep"
+
+STEPS_QUEUE: Final = "steps"
+"""Decisions and scripts: short, on the processor."""
+WORK_QUEUE: Final = "work"
+"""Calls of other services: long, waiting."""
+BEAT_QUEUE: Final = "beat"
+"""Periodic tasks."""
+QUEUES: Final = (STEPS_QUEUE, WORK_QUEUE, BEAT_QUEUE)
+
+
+def queue_of(step_type: str) -> str:
+    """The queue of a step's work."""
+    return STEPS_QUEUE if step_type == StepType.SCRIPT else WORK_QUEUE
+
+
+def _run_work(effect: RunWork) -> Message:
+    args = (effect.flow_id, effect.step_id, effect.token, effect.attempt)
+    return Message(task=RUN_WORK, queue=queue_of(effect.step_type), args=args, eta=effect.at)
+
+
+RENDERERS: Final[dict[type[Effect], Callable[[Any], Message]]] = {RunWork: _run_work}
+
+
+class CeleryDispatcher:
+    """Sends messages through Celery, after the commit.
+
+    Args:
+        app: the Celery app whose broker takes the messages.
+        longest_wait_seconds: a later message is sent for this time and goes on from there: brokers that redeliver
+            what was not acknowledged in time would otherwise deliver it again and again.
+    """
+
+    def __init__(self, app: Celery, longest_wait_seconds: float) -> None:
+        self._app = app
+        self._longest_wait = timedelta(seconds=longest_wait_seconds)
+
+    def render(self, effects: Sequence[Effect], now: datetime) -> tuple[Message, ...]:
+        """The messages that carry these effects out; a timer far away gets its first hop."""
+        return tuple(self._hop(RENDERERS[type(effect)](effect), now) for effect in effects)
+
+    def seal(self, messages: Sequence[Message]) -> tuple[QueueEntry, ...]:
+        """Nothing: this broker is not part of a commit."""
+        return ()
+
+    def publish(self, messages: Sequence[Message]) -> None:
+        """Send messages. Raises StoreUnavailableError when the broker does not answer."""
+        try:
+            for message in messages:
+                self._app.send_task(
+                    message.task, args=message.args, queue=message.queue, eta=message.eta, ignore_result=True
+                )
+        except OperationalError as exc:
+            raise StoreUnavailableError("broker", str(exc)) from exc
+
+    def _hop(self, message: Message, now: datetime) -> Message:
+        if message.eta is None or message.eta <= now + self._longest_wait:
+            return message
+        eta = now + self._longest_wait
+        return Message(task=message.task, queue=message.queue, args=message.args, eta=eta)
+
+
+class SharedRedisDispatcher(CeleryDispatcher):
+    """Puts messages into the queues of Celery's stock Redis transport as part of the commit.
+
+    Args:
+        key_prefix: what the transport puts before its queue names (`global_keyprefix`).
+
+    Source: the form of a message is that of kombu's `virtual.Channel.basic_publish` and Celery's task protocol 2;
+    `tests/contract/test_dispatch.py` holds it against what `send_task` writes.
+    """
+
+    def __init__(self, app: Celery, longest_wait_seconds: float, key_prefix: str) -> None:
+        super().__init__(app, longest_wait_seconds)
+        self._key_prefix = key_prefix
+
+    def seal(self, messages: Sequence[Message]) -> tuple[QueueEntry, ...]:
+        """The messages as the transport would have written them."""
+        return tuple(
+            QueueEntry(key=self._key_prefix + message.queue, payload=encode(self._envelope(message)))
+            for message in messages
+        )
+
+    def _envelope(self, message: Message) -> dict[str, Any]:
+        task = self._app.amqp.as_task_v2(
+            str(uuid.uuid4()), message.task, args=message.args, eta=message.eta, ignore_result=True
+        )
+        return {
+            "body": base64.b64encode(encode(task.body)).decode(),
+            "content-encoding": "utf-8",
+            "content-type": "application/json",
+            "headers": task.headers,
+            "properties": task.properties
+            | {
+                "delivery_mode": 2,
+                "delivery_info": {"exchange": "", "routing_key": message.queue},
+                "priority": 0,
+                "body_encoding": "base64",
+                "delivery_tag": str(uuid.uuid4()),
+            },
+        }

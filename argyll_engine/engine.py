@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The engine: one short verb per use case. Called by the API, the CLI and the tasks; built by `wiring`."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from argyll_engine.errors import (
+    BlockedGoalsError,
+    ExecutionNotFoundError,
+    MissingInputsError,
+    WorkItemNotFoundError,
+)
+from argyll_engine.executor import Executor, Request
+from argyll_engine.model.attribute import ScriptConfig
+from argyll_engine.model.catalog import CatalogState
+from argyll_engine.model.cluster import ClusterState, HealthStatus
+from argyll_engine.model.commands import (
+    CompleteWork,
+    FailWork,
+    RegisterStep,
+    ReportHealth,
+    StartFlow,
+    UnregisterStep,
+    UpdateStep,
+)
+from argyll_engine.model.flow import FlowState
+from argyll_engine.model.ids import (
+    CATALOG_STREAM,
+    CLUSTER_STREAM,
+    FlowID,
+    JSONValue,
+    NodeID,
+    StepID,
+    Token,
+    flow_stream,
+)
+from argyll_engine.model.invocation import Failed, Succeeded
+from argyll_engine.model.plan import ExecutionPlan, InitArgs
+from argyll_engine.model.step import Step, StepType, WorkConfig, WorkDefaults
+from argyll_engine.plan.build import build
+from argyll_engine.plan.inputs import blocked_goals, missing_inputs
+from argyll_engine.policy.definition import check_definition
+from argyll_engine.policy.outcome import read_outputs
+from argyll_engine.ports import ScriptEngine
+from argyll_engine.query import Queries
+
+
+class Engine:
+    """Registers steps, starts flows, takes results. Reading is `queries`.
+
+    Every verb raises StoreUnavailableError when a store does not answer; carrying it out again is safe.
+    """
+
+    def __init__(
+        self,
+        *,
+        node_id: NodeID,
+        work_defaults: WorkDefaults,
+        queries: Queries,
+        scripts: ScriptEngine,
+        catalog: Executor[CatalogState],
+        cluster: Executor[ClusterState],
+        flows: Executor[FlowState],
+    ) -> None:
+        self.node_id = node_id
+        self.work_defaults = work_defaults
+        self.queries = queries
+        self._scripts = scripts
+        self._catalog = catalog
+        self._cluster = cluster
+        self._flows = flows
+
+    # ---- steps ----
+
+    def register_step(self, step: Step) -> None:
+        """Add a step; the same definition again changes nothing.
+
+        Raises:
+            InvalidStepError, StepExistsError
+        """
+        stored = self._checked(step)
+        if self._catalog.execute_one(Request(stream_id=CATALOG_STREAM, command=RegisterStep(step=stored))).events:
+            self._reset_health(stored)
+
+    def update_step(self, step: Step) -> None:
+        """Replace a step's definition; the same definition again changes nothing.
+
+        Raises:
+            InvalidStepError, StepNotFoundError
+        """
+        stored = self._checked(step)
+        if self._catalog.execute_one(Request(stream_id=CATALOG_STREAM, command=UpdateStep(step=stored))).events:
+            self._reset_health(stored)
+
+    def unregister_step(self, step_id: StepID) -> None:
+        """Remove a step. Raises StepNotFoundError."""
+        self._catalog.execute_one(Request(stream_id=CATALOG_STREAM, command=UnregisterStep(step_id=step_id)))
+
+    # ---- flows ----
+
+    def preview_plan(self, goals: tuple[StepID, ...], init: InitArgs) -> ExecutionPlan:
+        """What a start with these goals would run, unsatisfiable chains included.
+
+        Raises:
+            PlanError, StepNotFoundError
+        """
+        return build(self.queries.catalog(), goals, init, self._matches, preview=True)
+
+    def start_flow(self, flow_id: FlowID, goals: tuple[StepID, ...], init: InitArgs, labels: Mapping[str, str]) -> None:
+        """Start a flow; the same start again changes nothing.
+
+        Raises:
+            PlanError, StepNotFoundError, BlockedGoalsError, MissingInputsError, FlowExistsError
+        """
+        plan = build(self.queries.catalog(), goals, init, self._matches)
+        blocked = blocked_goals(plan)
+        if blocked:
+            raise BlockedGoalsError(blocked)
+        missing = missing_inputs(plan, init)
+        if missing:
+            raise MissingInputsError(missing)
+        command = StartFlow(flow_id=flow_id, plan=plan, init=init, labels=labels)
+        self._flows.execute_one(Request(stream_id=flow_stream(flow_id), command=command))
+
+    # ---- results from outside ----
+
+    def check_work_item(self, flow_id: FlowID, step_id: StepID, token: Token) -> Step:
+        """The definition of the step that a work item belongs to.
+
+        Raises:
+            FlowNotFoundError, ExecutionNotFoundError, WorkItemNotFoundError: in this order.
+        """
+        state = self.queries.flow(flow_id)
+        ex = state.executions.get(step_id)
+        if ex is None:
+            raise ExecutionNotFoundError(flow_id, step_id)
+        if token not in ex.work_items:
+            raise WorkItemNotFoundError(flow_id, step_id, token)
+        return state.plan.steps[step_id]
+
+    def complete_work(
+        self, flow_id: FlowID, step_id: StepID, token: Token, outputs: Mapping[str, JSONValue] | None
+    ) -> None:
+        """Record what a step's service sent; a finished item stays as it is.
+
+        Raises:
+            FlowNotFoundError, ExecutionNotFoundError, WorkItemNotFoundError
+        """
+        match read_outputs(self.check_work_item(flow_id, step_id, token), outputs):
+            case Succeeded(outputs=result):
+                command: CompleteWork | FailWork = CompleteWork(step_id=step_id, token=token, outputs=result)
+            case Failed(error=error):
+                command = FailWork(step_id=step_id, token=token, error=error)
+        self._flows.execute_one(Request(stream_id=flow_stream(flow_id), command=command, released=(token,)))
+
+    def fail_work(self, flow_id: FlowID, step_id: StepID, token: Token, error: str) -> None:
+        """Record that a work item failed for good; a finished item stays as it is.
+
+        Raises:
+            FlowNotFoundError, ExecutionNotFoundError, WorkItemNotFoundError
+        """
+        self.check_work_item(flow_id, step_id, token)
+        command = FailWork(step_id=step_id, token=token, error=error)
+        self._flows.execute_one(Request(stream_id=flow_stream(flow_id), command=command, released=(token,)))
+
+    # ---- parts ----
+
+    def _checked(self, step: Step) -> Step:
+        """The step as it is stored: engine defaults filled in, then checked. Source: the contract, http §1.6."""
+        work_config = (step.work_config or WorkConfig()).filled(self.work_defaults)
+        stored = replace(step, work_config=work_config)
+        check_definition(stored, self._scripts.check)
+        return stored
+
+    def _reset_health(self, step: Step) -> None:
+        """A script that compiled is healthy; of the others nothing is known yet."""
+        status = HealthStatus.HEALTHY if step.type == StepType.SCRIPT else HealthStatus.UNKNOWN
+        command = ReportHealth(node_id=self.node_id, step_id=step.id, status=status)
+        self._cluster.execute_one(Request(stream_id=CLUSTER_STREAM, command=command))
+
+    def _matches(self, script: ScriptConfig, candidate: JSONValue) -> bool:
+        return self._scripts.match(script, candidate)

@@ -1,0 +1,252 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Folds flow events into a FlowState. Source: the contract, execution §9.4.
+
+`FlowDraft` thaws a state, folds any number of events and freezes: a container is copied at its first change only,
+so that folding n events of one flow does not copy its maps n times. Nothing outside this module sees a draft's
+containers change: the state that was thawed keeps its own.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Final, TypeVar
+
+from argyll_engine.errors import BrokenError
+from argyll_engine.model.events import (
+    AttributeSet,
+    Event,
+    FlowCompleted,
+    FlowDeactivated,
+    FlowFailed,
+    FlowStarted,
+    Recorded,
+    StepCompleted,
+    StepFailed,
+    StepSkipped,
+    StepStarted,
+    WorkFailed,
+    WorkNotCompleted,
+    WorkRetryScheduled,
+    WorkStarted,
+    WorkSucceeded,
+)
+from argyll_engine.model.flow import (
+    AttributeValue,
+    ExecutionState,
+    FlowState,
+    FlowStatus,
+    StepStatus,
+    WorkState,
+    WorkStatus,
+)
+from argyll_engine.model.ids import StepID, Token
+
+Value = TypeVar("Value")
+
+
+class FlowDraft:
+    """A flow being folded. `state` is the flow so far; read it freely, keep it only after the last fold."""
+
+    __slots__ = ("_owned", "_state")
+
+    def __init__(self, state: FlowState | None) -> None:
+        self._state = state
+        self._owned: dict[int, Any] = {}  # held, so that no id is used again while the draft lives
+
+    @property
+    def state(self) -> FlowState:
+        """The flow so far. Raises BrokenError before its first event."""
+        if self._state is None:
+            raise BrokenError("a flow's log must begin with flow_started")
+        return self._state
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no event was folded yet."""
+        return self._state is None
+
+    def fold(self, recorded: Recorded) -> None:
+        """Take one event in; types that are not of a flow are ignored."""
+        event = recorded.event
+        if isinstance(event, FlowStarted):
+            self._state = _started(event, recorded.at)
+            return
+        apply = FOLDS.get(type(event))
+        if apply is not None:
+            apply(self, event, recorded.at)
+            self.change(last_updated_at=recorded.at)
+
+    # ---- what the folds change ----
+
+    def change(self, **fields: Any) -> None:
+        """Set fields of the flow itself."""
+        self._state = replace(self.state, **fields)
+
+    def change_execution(self, step_id: StepID, **fields: Any) -> None:
+        """Set fields of an execution."""
+        executions = self._own("executions", self.state.executions)
+        executions[step_id] = replace(executions[step_id], **fields)
+
+    def change_work(self, step_id: StepID, token: Token, **fields: Any) -> None:
+        """Set fields of a work item; an unknown token is ignored."""
+        ex = self.state.executions[step_id]
+        if token not in ex.work_items:
+            return
+        items = ex.work_items
+        if id(items) not in self._owned:
+            items = dict(items)
+            self._owned[id(items)] = items
+            self.change_execution(step_id, work_items=items)
+        items[token] = replace(items[token], **fields)  # type: ignore[index]  # a dict of this draft's own
+
+    def add_value(self, event: AttributeSet, at: datetime) -> None:
+        """Append a value to an attribute."""
+        attributes = self._own("attributes", self.state.attributes)
+        value = AttributeValue(value=event.value, set_at=at, step_id=event.step_id)
+        attributes[event.key] = (*attributes.get(event.key, ()), value)
+
+    def _own(self, field: str, container: Any) -> dict[Any, Any]:
+        if id(container) in self._owned:
+            owned: dict[Any, Any] = container
+            return owned
+        copy = dict(container)
+        self._owned[id(copy)] = copy
+        self.change(**{field: copy})
+        return copy
+
+
+def evolve_flow(state: FlowState | None, recorded: Recorded) -> FlowState:
+    """The flow after one more event."""
+    return replay_flow(state, (recorded,))
+
+
+def replay_flow(state: FlowState | None, log: Iterable[Recorded]) -> FlowState:
+    """The flow after these events; `state` None when the log starts at its beginning."""
+    draft = FlowDraft(state)
+    for recorded in log:
+        draft.fold(recorded)
+    return draft.state
+
+
+def _started(event: FlowStarted, at: datetime) -> FlowState:
+    values = {name: tuple(given) for name, given in event.init.items() if given}
+    return FlowState(
+        id=event.flow_id,
+        plan=event.plan,
+        created_at=at,
+        last_updated_at=at,
+        init=event.init,
+        metadata=event.metadata,
+        labels=event.labels,
+        attributes={
+            name: tuple(AttributeValue(value=value, set_at=at) for value in given) for name, given in values.items()
+        },
+        executions={step_id: ExecutionState() for step_id in event.plan.steps},
+    )
+
+
+def _flow_completed(draft: FlowDraft, event: FlowCompleted, at: datetime) -> None:
+    draft.change(status=FlowStatus.COMPLETED, completed_at=at)
+
+
+def _flow_failed(draft: FlowDraft, event: FlowFailed, at: datetime) -> None:
+    draft.change(status=FlowStatus.FAILED, completed_at=at, error=event.error)
+
+
+def _flow_deactivated(draft: FlowDraft, event: FlowDeactivated, at: datetime) -> None:
+    draft.change(deactivated_at=at)
+
+
+def _attribute_set(draft: FlowDraft, event: AttributeSet, at: datetime) -> None:
+    draft.add_value(event, at)
+
+
+def _step_started(draft: FlowDraft, event: StepStarted, at: datetime) -> None:
+    items = {token: WorkState(inputs=inputs) for token, inputs in event.work_items.items()}
+    draft.change_execution(
+        event.step_id, status=StepStatus.ACTIVE, started_at=at, inputs=event.inputs, work_items=items
+    )
+
+
+def _step_completed(draft: FlowDraft, event: StepCompleted, at: datetime) -> None:
+    draft.change_execution(
+        event.step_id,
+        status=StepStatus.COMPLETED,
+        completed_at=at,
+        outputs=event.outputs,
+        duration_ms=event.duration_ms,
+    )
+
+
+def _step_failed(draft: FlowDraft, event: StepFailed, at: datetime) -> None:
+    _step_ended(draft, event, StepStatus.FAILED, event.error, at)
+
+
+def _step_skipped(draft: FlowDraft, event: StepSkipped, at: datetime) -> None:
+    _step_ended(draft, event, StepStatus.SKIPPED, event.reason, at)
+
+
+def _step_ended(
+    draft: FlowDraft, event: StepFailed | StepSkipped, status: StepStatus, error: str, at: datetime
+) -> None:
+    inputs = event.inputs or draft.state.executions[event.step_id].inputs
+    draft.change_execution(
+        event.step_id, status=status, completed_at=at, error=error, inputs=inputs, unsatisfied=event.unsatisfied
+    )
+
+
+def _work_started(draft: FlowDraft, event: WorkStarted, at: datetime) -> None:
+    item = draft.state.executions[event.step_id].work_items.get(event.token)
+    attempt = 1 + (item.attempt if item else 0)
+    draft.change_work(
+        event.step_id,
+        event.token,
+        status=WorkStatus.ACTIVE,
+        started_at=at,
+        completed_at=None,
+        next_retry_at=None,
+        attempt=attempt,
+    )
+
+
+def _work_succeeded(draft: FlowDraft, event: WorkSucceeded, at: datetime) -> None:
+    draft.change_work(
+        event.step_id, event.token, status=WorkStatus.SUCCEEDED, completed_at=at, outputs=event.outputs or None
+    )
+
+
+def _work_failed(draft: FlowDraft, event: WorkFailed, at: datetime) -> None:
+    draft.change_work(event.step_id, event.token, status=WorkStatus.FAILED, completed_at=at, error=event.error)
+
+
+def _work_not_completed(draft: FlowDraft, event: WorkNotCompleted, at: datetime) -> None:
+    draft.change_work(event.step_id, event.token, status=WorkStatus.NOT_COMPLETED, completed_at=at, error=event.error)
+
+
+def _work_retry_scheduled(draft: FlowDraft, event: WorkRetryScheduled, at: datetime) -> None:
+    draft.change_work(
+        event.step_id,
+        event.token,
+        status=WorkStatus.PENDING,
+        error=event.error,
+        retry_count=event.retry_count,
+        next_retry_at=event.next_retry_at,
+    )
+
+
+FOLDS: Final[dict[type[Event], Callable[[FlowDraft, Any, datetime], None]]] = {
+    FlowCompleted: _flow_completed,
+    FlowFailed: _flow_failed,
+    FlowDeactivated: _flow_deactivated,
+    AttributeSet: _attribute_set,
+    StepStarted: _step_started,
+    StepCompleted: _step_completed,
+    StepFailed: _step_failed,
+    StepSkipped: _step_skipped,
+    WorkStarted: _work_started,
+    WorkSucceeded: _work_succeeded,
+    WorkFailed: _work_failed,
+    WorkNotCompleted: _work_not_completed,
+    WorkRetryScheduled: _work_retry_scheduled,
+}
+"""How each flow event changes the flow; FlowStarted replaces it whole and has no row."""

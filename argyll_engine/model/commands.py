@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is asked of an aggregate. `decide` answers each with events, or refuses with an error.
+
+Repeating a command appends nothing.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final, TypeAlias
+
+from argyll_engine.model.cluster import HealthStatus
+from argyll_engine.model.ids import FlowID, JSONValue, NodeID, StepID, Token
+from argyll_engine.model.plan import ExecutionPlan, InitArgs
+from argyll_engine.model.step import Step
+
+# ---- flow ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartFlow:
+    """Start a flow with this plan; the same start again is fine, a different one is a conflict."""
+
+    flow_id: FlowID
+    plan: ExecutionPlan
+    init: InitArgs
+    labels: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    metadata: Mapping[str, JSONValue] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartWork:
+    """A worker is about to run attempt number `attempt` of a work item, if that is the next one."""
+
+    step_id: StepID
+    token: Token
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompleteWork:
+    """A work item has its outputs; with `attempt`, only if that attempt is running."""
+
+    step_id: StepID
+    token: Token
+    outputs: Mapping[str, JSONValue] | None
+    attempt: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailWork:
+    """A work item failed for good; with `attempt`, only if that attempt is running."""
+
+    step_id: StepID
+    token: Token
+    error: str
+    attempt: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotCompleteWork:
+    """Attempt number `attempt` of a work item ended without an answer."""
+
+    step_id: StepID
+    token: Token
+    attempt: int
+    error: str
+
+
+# ---- catalog ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegisterStep:
+    """Add a step; the same definition again is fine, a different one is a conflict."""
+
+    step: Step
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateStep:
+    """Replace the definition of a registered step."""
+
+    step: Step
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnregisterStep:
+    """Remove a step; running flows keep their copy."""
+
+    step_id: StepID
+
+
+# ---- cluster ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportHealth:
+    """A node reports what it sees of a step."""
+
+    node_id: NodeID
+    step_id: StepID
+    status: HealthStatus
+    error: str = ""
+
+
+FlowCommand: TypeAlias = StartFlow | StartWork | CompleteWork | FailWork | NotCompleteWork
+CatalogCommand: TypeAlias = RegisterStep | UpdateStep | UnregisterStep
+ClusterCommand: TypeAlias = ReportHealth
+Command: TypeAlias = FlowCommand | CatalogCommand | ClusterCommand
+
+COMMANDS: Final[tuple[type[Command], ...]] = Command.__args__

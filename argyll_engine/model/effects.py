@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What must be done because of recorded events. `react` derives them, `dispatch` turns them into messages."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, TypeAlias
+
+from argyll_engine.model.ids import FlowID, StepID, Token
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunWork:
+    """Run attempt number `attempt` of a work item, not before `at` (None = now).
+
+    `step_type` chooses the queue. A worker that finds another attempt started drops it, so that sending it twice
+    does no harm.
+    """
+
+    flow_id: FlowID
+    step_id: StepID
+    token: Token
+    attempt: int
+    step_type: str
+    at: datetime | None = None
+
+
+Effect: TypeAlias = RunWork
+
+EFFECTS: Final[tuple[type[Effect], ...]] = (RunWork,)

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One run of a plan: its status, attribute values, executions and work items. Folding is `evolve/flow.py`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
+
+from argyll_engine.model.ids import FlowID, JSONValue, Name, StepID, Token
+from argyll_engine.model.plan import ExecutionPlan, InitArgs
+
+
+class FlowStatus(StrEnum):
+    """Status of a flow; being deactivated is a mark on a terminal flow, not a status."""
+
+    ACTIVE = "active"
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+
+class StepStatus(StrEnum):
+    """Status of an execution, that is of a step inside a flow."""
+
+    PENDING = "pending"
+    ACTIVE = "active"
+    COMPLETED = "completed"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+
+
+class WorkStatus(StrEnum):
+    """Status of a work item."""
+
+    PENDING = "pending"
+    ACTIVE = "active"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    NOT_COMPLETED = "not_completed"
+
+
+class SkipReason(StrEnum):
+    """Why a step was skipped; clients match these texts. Source: the contract, http §1.10."""
+
+    PREDICATE_FALSE = "predicate returned false"
+    MATCH_FAILED = "required match did not match"
+    OUTPUTS_UNNEEDED = "outputs not needed"
+
+
+UNREACHABLE_ERROR: Final = "required input no longer available"
+"""Error of a step whose required input can no longer come. Source: the contract, execution §2.7."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttributeValue:
+    """One value of an attribute; `step_id` is None for a value that came with the start."""
+
+    value: JSONValue
+    set_at: datetime
+    step_id: StepID | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkState:
+    """One invocation of a step.
+
+    `inputs` holds only what differs from the execution's inputs. `attempt` counts how often the item was
+    started; a message that names another attempt is stale. `outputs` is None until the item succeeded.
+    """
+
+    status: WorkStatus = WorkStatus.PENDING
+    inputs: Mapping[Name, JSONValue] = field(default_factory=lambda: MappingProxyType({}))
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+    next_retry_at: datetime | None = None
+    outputs: Mapping[str, JSONValue] | None = None
+    error: str = ""
+    retry_count: int = 0
+    attempt: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutionState:
+    """A step inside a flow; `error` of a skipped step is the reason, `unsatisfied` the outer names at fault."""
+
+    status: StepStatus = StepStatus.PENDING
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+    inputs: Mapping[Name, JSONValue] = field(default_factory=lambda: MappingProxyType({}))
+    outputs: Mapping[Name, JSONValue] | None = None
+    work_items: Mapping[Token, WorkState] = field(default_factory=lambda: MappingProxyType({}))
+    error: str = ""
+    unsatisfied: tuple[Name, ...] = ()
+    duration_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlowState:
+    """Everything that the events of one flow amount to.
+
+    `init` is the start's initial values as given (for telling a repeated start from a different one);
+    `attributes` holds values in commit order, initial ones first.
+    """
+
+    id: FlowID
+    plan: ExecutionPlan
+    created_at: datetime
+    last_updated_at: datetime
+    status: FlowStatus = FlowStatus.ACTIVE
+    completed_at: datetime | None = None
+    deactivated_at: datetime | None = None
+    init: InitArgs = field(default_factory=lambda: MappingProxyType({}))
+    metadata: Mapping[str, JSONValue] = field(default_factory=lambda: MappingProxyType({}))
+    labels: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    attributes: Mapping[Name, tuple[AttributeValue, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    executions: Mapping[StepID, ExecutionState] = field(default_factory=lambda: MappingProxyType({}))
+    error: str = ""

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One call of a step, and how it ended. Calling is `invoke/`, reading an HTTP answer is `policy/outcome.py`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from argyll_engine.model.ids import FlowID, JSONValue, Name, StepID, Token
+from argyll_engine.model.step import Step
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invocation:
+    """A work item ready to be called.
+
+    `arguments` by inner name, complete (const and meta included); `webhook_url` is empty unless the step is
+    asynchronous.
+    """
+
+    flow_id: FlowID
+    step_id: StepID
+    token: Token
+    attempt: int
+    step: Step
+    arguments: Mapping[Name, JSONValue]
+    webhook_url: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Succeeded:
+    """The step answered; `outputs` are raw, None where the answer was empty or null."""
+
+    outputs: Mapping[str, JSONValue] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """An asynchronous step took the call; its webhook will bring the outcome."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotCompleted:
+    """No answer, or one that says "try again"; the retry policy decides what follows."""
+
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed:
+    """The step refused for good."""
+
+    error: str
+
+
+Outcome: TypeAlias = Succeeded | Accepted | NotCompleted | Failed

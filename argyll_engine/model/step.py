@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Step definitions as registered. What makes one valid is decided in `policy/definition.py`."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from types import MappingProxyType
+
+from argyll_engine.model.attribute import AttributeSpec, Role, ScriptConfig
+from argyll_engine.model.ids import Name, StepID
+
+
+class StepType(StrEnum):
+    """How a step is invoked."""
+
+    SYNC = "sync"
+    ASYNC = "async"
+    SCRIPT = "script"
+    FLOW = "flow"
+
+
+class BackoffType(StrEnum):
+    """How the delay grows from retry to retry."""
+
+    FIXED = "fixed"
+    LINEAR = "linear"
+    EXPONENTIAL = "exponential"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpConfig:
+    """Where and how an HTTP step is called.
+
+    `method` empty means POST; `timeout_ms` of zero or less means the engine's default; `protocol` empty means
+    the deployment's.
+    """
+
+    endpoint: str = ""
+    method: str = ""
+    compensate: str = ""
+    health_check: str = ""
+    timeout_ms: int = 0
+    protocol: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlowConfig:
+    """Goals of the child flow that a flow step starts."""
+
+    goals: tuple[StepID, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkDefaults:
+    """Retry settings that a step inherits where it gives none. Source: the contract, execution §3.6."""
+
+    max_retries: int = 10
+    init_backoff_ms: int = 1_000
+    max_backoff_ms: int = 60_000
+    backoff_type: str = BackoffType.EXPONENTIAL
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkConfig:
+    """Retry and parallelism settings of a step; zero and empty mean "not given".
+
+    `max_retries` below zero means without limit; `parallelism` of zero means one at a time.
+    """
+
+    max_retries: int = 0
+    init_backoff_ms: int = 0
+    max_backoff_ms: int = 0
+    backoff_type: str = ""
+    parallelism: int = 0
+
+    def filled(self, defaults: WorkDefaults) -> "WorkConfig":
+        """The same with the engine's defaults in place of what was not given (parallelism stays)."""
+        return replace(
+            self,
+            max_retries=self.max_retries or defaults.max_retries,
+            init_backoff_ms=self.init_backoff_ms or defaults.init_backoff_ms,
+            max_backoff_ms=self.max_backoff_ms or defaults.max_backoff_ms,
+            backoff_type=self.backoff_type or defaults.backoff_type,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """A registered definition: what it needs, what it gives, how it is invoked."""
+
+    id: StepID
+    name: str
+    type: str
+    attributes: Mapping[Name, AttributeSpec] = field(default_factory=lambda: MappingProxyType({}))
+    labels: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    http: HttpConfig | None = None
+    script: ScriptConfig | None = None
+    flow: FlowConfig | None = None
+    predicate: ScriptConfig | None = None
+    work_config: WorkConfig | None = None
+    memoizable: bool = False
+
+    def inputs(self) -> Iterator[tuple[Name, AttributeSpec]]:
+        """Required and optional attributes, by name in order."""
+        return ((name, spec) for name, spec in sorted(self.attributes.items()) if spec.is_input)
+
+    def required_inputs(self) -> Iterator[tuple[Name, AttributeSpec]]:
+        """Required attributes, by name in order."""
+        return ((name, spec) for name, spec in self.inputs() if spec.role == Role.REQUIRED)
+
+    def outputs(self) -> tuple[Name, ...]:
+        """Outer names of what the step produces, in order."""
+        return tuple(sorted(name for name, spec in self.attributes.items() if spec.role == Role.OUTPUT))
+
+    def argument_names(self) -> tuple[Name, ...]:
+        """Inner names of everything the step sees, sorted as byte strings. Source: the contract, scripts §1.2."""
+        names = {spec.inner_name(name) for name, spec in self.attributes.items() if spec.is_argument}
+        return tuple(sorted(names, key=lambda name: name.encode("utf-8", "surrogatepass")))

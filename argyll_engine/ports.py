@@ -1,0 +1,240 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the engine asks of the world, as Protocols, and the values that cross. No implementation lives here.
+
+Every verb that can takes many: one is a batch of one, and a batch is one round trip.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
+from typing import Protocol, TypeAlias
+
+from argyll_engine.model.attribute import ScriptConfig
+from argyll_engine.model.effects import Effect
+from argyll_engine.model.facts import Scripts
+from argyll_engine.model.flow import FlowStatus
+from argyll_engine.model.ids import FlowID, JSONValue, Name, StreamID, Token
+from argyll_engine.model.invocation import Invocation, Outcome
+from argyll_engine.model.listing import FlowItem, FlowPage, FlowQuery
+
+# ---- events ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A worker's hold on a work item while it executes it."""
+
+    token: Token
+    worker_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadRequest:
+    """Asks for a stream; `known` is the sequence after the last event the caller already has (0 = nothing)."""
+
+    stream_id: StreamID
+    known: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """An encoded projection that covers all events below `sequence`."""
+
+    sequence: int
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stream:
+    """What the caller does not have yet: the events from `first_sequence` on, encoded as stored.
+
+    With a `snapshot`, that comes first and `first_sequence` equals its sequence: what the caller had is void.
+    An unknown stream has `next_sequence` 0.
+    """
+
+    stream_id: StreamID
+    snapshot: Snapshot | None
+    first_sequence: int
+    events: tuple[bytes, ...]
+    next_sequence: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One Celery message: a task name, ids as arguments, the queue, and when it is due (None = at once)."""
+
+    task: str
+    queue: str
+    args: tuple[str | int, ...]
+    eta: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueEntry:
+    """A message in the broker's own form, for the commit script to put into the broker's queue `key`."""
+
+    key: str
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexChange:
+    """What a commit changes in the flow index; `labels` only with a flow's first commit."""
+
+    flow_id: FlowID
+    status: FlowStatus
+    at_ms: int
+    labels: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Commit:
+    """Everything that follows from one decision, applied together or not at all.
+
+    Args:
+        expected_sequence: number of events that the decision saw.
+        events: encoded envelopes, the first at `expected_sequence`. May be empty: then only the rest happens.
+        index: change of status in the flow index.
+        due_at_ms: when the recovery sweep should look at the flow (Unix ms), 0 = never again, None = unchanged.
+        entries: messages for the broker's queues on the same Redis.
+        claims: who holds which work item from this commit on.
+        released: tokens whose claims end with this commit.
+        delivery_tag: the message that caused the commit, acknowledged with it; empty for none.
+    """
+
+    stream_id: StreamID
+    expected_sequence: int
+    events: tuple[bytes, ...]
+    index: IndexChange | None = None
+    due_at_ms: int | None = None
+    entries: tuple[QueueEntry, ...] = ()
+    claims: tuple[Claim, ...] = ()
+    released: tuple[Token, ...] = ()
+    delivery_tag: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Committed:
+    """The commit is durable; the stream now ends before `next_sequence`."""
+
+    next_sequence: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SequenceConflict:
+    """Somebody else committed first; nothing of this commit happened.
+
+    `missed` are the events from the expected sequence on. Empty where the log was trimmed past it: load again.
+    """
+
+    next_sequence: int
+    missed: tuple[bytes, ...]
+
+
+CommitResult: TypeAlias = Committed | SequenceConflict
+
+
+class EventStore(Protocol):
+    """Append-only logs with optimistic concurrency. Every method raises StoreUnavailableError."""
+
+    def load(self, requests: Sequence[LoadRequest]) -> Sequence[Stream]:
+        """The streams, in the order of the requests."""
+
+    def commit(self, commits: Sequence[Commit]) -> Sequence[CommitResult]:
+        """The results, in order; each commit is all or none, and none stops its neighbours."""
+
+    def read_log(self, stream_id: StreamID) -> tuple[bytes, ...]:
+        """Every stored event of a stream, encoded as served (trimmed streams may start above sequence 0)."""
+
+    def save_snapshot(self, stream_id: StreamID, snapshot: Snapshot) -> None:
+        """Keep a projection, unless a newer one is kept already."""
+
+
+# ---- the flow store beside the log -----------------------------------------------------------
+
+
+class FlowIndex(Protocol):
+    """Lists and statuses of flows, as of the last commit. Every method raises StoreUnavailableError."""
+
+    def status(self, flow_id: FlowID) -> FlowStatus | None:
+        """The indexed status; None for an unknown flow."""
+
+    def query(self, query: FlowQuery) -> FlowPage:
+        """One page of root flows."""
+
+    def all_flows(self) -> tuple[FlowItem, ...]:
+        """Every root flow: active ones first, then newest first."""
+
+
+class WorkLeases(Protocol):
+    """Who executes what, so that recovery takes nothing from a live worker. Raises StoreUnavailableError."""
+
+    def refresh_worker(self, worker_id: str, until_ms: int) -> None:
+        """Say that a worker lives, until `until_ms` (Unix ms) at least."""
+
+    def retire_worker(self, worker_id: str) -> None:
+        """Say that a worker has stopped: whatever it still holds is free."""
+
+    def held(self, flow_id: FlowID, now_ms: int) -> frozenset[Token]:
+        """Tokens of the flow that a live worker executes, or whose asynchronous call was accepted."""
+
+    def accept(self, flow_id: FlowID, token: Token) -> None:
+        """An asynchronous step took the call: the item waits for its webhook and is nobody's to restart."""
+
+    def due_flows(self, now_ms: int, limit: int) -> tuple[FlowID, ...]:
+        """Flows that the recovery sweep should look at by now, longest overdue first."""
+
+    def postpone(self, until_ms: Mapping[FlowID, int]) -> None:
+        """Look at these flows again later (Unix ms); flows that are no longer listed stay so."""
+
+    def acquire_lease(self, name: str, owner: str, ttl_ms: int) -> bool:
+        """Whether `owner` now holds the named lease; it ends by itself after `ttl_ms`."""
+
+    def release_lease(self, name: str, owner: str) -> None:
+        """End a lease, if `owner` still holds it."""
+
+
+# ---- messages --------------------------------------------------------------------------------
+
+
+class Dispatcher(Protocol):
+    """Turns effects into messages, and messages into what the broker keeps."""
+
+    def render(self, effects: Sequence[Effect], now: datetime) -> tuple[Message, ...]:
+        """The messages that carry these effects out."""
+
+    def seal(self, messages: Sequence[Message]) -> tuple[QueueEntry, ...]:
+        """The same in the broker's form, for the commit; empty when the broker is not the flow store's Redis."""
+
+    def publish(self, messages: Sequence[Message]) -> None:
+        """Send messages outside of a commit. Raises StoreUnavailableError when the broker does not answer."""
+
+
+# ---- invoking --------------------------------------------------------------------------------
+
+
+class Clock(Protocol):
+    """The time."""
+
+    def now(self) -> datetime:
+        """Now, aware and in UTC."""
+
+
+class StepClient(Protocol):
+    """Calls steps of one kind."""
+
+    def invoke(self, invocation: Invocation) -> Outcome:
+        """How the call ended; a step's failure is an outcome, never an exception."""
+
+
+class ScriptEngine(Scripts, Protocol):
+    """All script languages: checks texts, runs the scripts of decisions (see Scripts) and of script steps."""
+
+    def check(self, script: ScriptConfig, names: tuple[Name, ...]) -> None:
+        """Raises ScriptCompileError unless the text is a program over these argument names."""
+
+    def run(
+        self, script: ScriptConfig, names: tuple[Name, ...], inputs: Mapping[Name, JSONValue]
+    ) -> Mapping[str, JSONValue]:
+        """Outputs of a script step. Raises ScriptError."""

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Projections of streams: loaded, folded, cached per process, and true as of a sequence of the store.
+
+Called by the executor, the read side and the work runner. Nothing here decides.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from argyll_engine.aggregates import Aggregate
+from argyll_engine.cache import ProjectionCache
+from argyll_engine.codec import decode_recorded
+from argyll_engine.model.events import Recorded
+from argyll_engine.model.ids import StreamID
+from argyll_engine.ports import EventStore, LoadRequest, Snapshot, Stream
+
+S = TypeVar("S")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Projection(Generic[S]):
+    """A state and how many events it is made of; `is_validated` when the store said so just now."""
+
+    state: S | None
+    next_sequence: int
+    is_validated: bool
+
+
+class Projections(Generic[S]):
+    """The states of one aggregate's streams, as of now or as of the last commit this process saw."""
+
+    def __init__(self, store: EventStore, aggregate: Aggregate[S], cache: ProjectionCache[S]) -> None:
+        self.aggregate = aggregate
+        self._store = store
+        self._cache = cache
+
+    def cached(self, stream_id: StreamID) -> Projection[S] | None:
+        """What this process saw last; a commit finds out whether it is still true."""
+        found = self._cache.get(stream_id)
+        return None if found is None else Projection(state=found[0], next_sequence=found[1], is_validated=False)
+
+    def load(self, streams: Sequence[StreamID]) -> list[Projection[S]]:
+        """The states as of now, in one round trip; only events that this process has not seen are fetched.
+
+        Raises:
+            StoreUnavailableError, UndecodableEventError
+        """
+        known = [self._cache.get(stream_id) for stream_id in streams]
+        requests = [
+            LoadRequest(stream_id=stream_id, known=kept[1] if kept else 0)
+            for stream_id, kept in zip(streams, known, strict=True)
+        ]
+        loaded = self._store.load(requests)
+        return [self._fold(stream, kept) for stream, kept in zip(loaded, known, strict=True)]
+
+    def advance(self, stream_id: StreamID, projection: Projection[S], missed: Sequence[bytes]) -> None:
+        """Take in the events that a lost commit brought back; without any, forget the stream."""
+        if not missed:
+            self._cache.drop(stream_id)
+            return
+        state = self._replay(stream_id, projection.state, projection.next_sequence, missed)
+        self.keep(stream_id, state, projection.next_sequence + len(missed))
+
+    def keep(self, stream_id: StreamID, state: S | None, next_sequence: int) -> None:
+        """Remember a state that was just committed or loaded."""
+        if state is not None:
+            self._cache.put(stream_id, state, next_sequence)
+
+    def forget(self, stream_id: StreamID) -> None:
+        """Drop a stream whose state in the store is uncertain."""
+        self._cache.drop(stream_id)
+
+    def _fold(self, stream: Stream, kept: tuple[S, int] | None) -> Projection[S]:
+        first = stream.first_sequence
+        # A log that goes on elsewhere than where we are is another one: Redis lost what it had not yet written.
+        state = kept[0] if kept and kept[1] == first else None
+        if stream.snapshot is not None:
+            state = self.aggregate.from_snapshot(stream.snapshot.payload)
+            if state is None:
+                return self._fold_whole_log(stream.stream_id)
+        if kept and kept[1] != first:
+            self.forget(stream.stream_id)
+        state = self._replay(stream.stream_id, state, first, stream.events)
+        self.keep(stream.stream_id, state, stream.next_sequence)
+        if state is not None and len(stream.events) >= self.aggregate.snapshot_every:
+            self._save_snapshot(stream.stream_id, state, stream.next_sequence)
+        return Projection(state=state, next_sequence=stream.next_sequence, is_validated=True)
+
+    def _fold_whole_log(self, stream_id: StreamID) -> Projection[S]:
+        """For a snapshot of another version: the log is the truth."""
+        log = self._store.read_log(stream_id)
+        state = self._replay(stream_id, None, 0, log)
+        return Projection(state=state, next_sequence=len(log), is_validated=True)
+
+    def _replay(self, stream_id: StreamID, state: S | None, first: int, raw: Sequence[bytes]) -> S | None:
+        decoded = (decode_recorded(stream_id, first + i, event) for i, event in enumerate(raw))
+        log: list[Recorded] = [recorded for recorded in decoded if recorded is not None]
+        return self.aggregate.replay(state, log)
+
+    def _save_snapshot(self, stream_id: StreamID, state: S, next_sequence: int) -> None:
+        snapshot = Snapshot(sequence=next_sequence, payload=self.aggregate.to_snapshot(state))
+        self._store.save_snapshot(stream_id, snapshot)

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The read side: states, logs and lists as of now. Nothing here writes.
+
+Every answer is checked against the store, so that whatever was answered to a writer is seen by every process.
+"""
+
+from argyll_engine.errors import FlowNotFoundError, StepNotFoundError
+from argyll_engine.model.catalog import CatalogState
+from argyll_engine.model.cluster import ClusterState, HealthStatus, StepHealth
+from argyll_engine.model.flow import FlowState, FlowStatus
+from argyll_engine.model.ids import CATALOG_STREAM, CLUSTER_STREAM, FlowID, StepID, flow_stream
+from argyll_engine.model.listing import FlowItem, FlowPage, FlowQuery
+from argyll_engine.ports import EventStore, FlowIndex
+from argyll_engine.projections import Projections
+
+_SEVERITY = (HealthStatus.HEALTHY, HealthStatus.UNKNOWN, HealthStatus.UNHEALTHY)
+
+
+class Queries:
+    """Answers questions. Every method raises StoreUnavailableError when a store does not answer."""
+
+    def __init__(
+        self,
+        *,
+        engine_store: EventStore,
+        flow_store: EventStore,
+        index: FlowIndex,
+        catalog: Projections[CatalogState],
+        cluster: Projections[ClusterState],
+        flows: Projections[FlowState],
+    ) -> None:
+        self._engine_store = engine_store
+        self._flow_store = flow_store
+        self._index = index
+        self._catalog = catalog
+        self._cluster = cluster
+        self._flows = flows
+
+    def catalog(self) -> CatalogState:
+        """The registered steps."""
+        (projection,) = self._catalog.load([CATALOG_STREAM])
+        return projection.state or CatalogState()
+
+    def cluster(self) -> ClusterState:
+        """The health that nodes reported."""
+        (projection,) = self._cluster.load([CLUSTER_STREAM])
+        return projection.state or ClusterState()
+
+    def catalog_log(self) -> tuple[bytes, ...]:
+        """The catalog's events as served."""
+        return self._engine_store.read_log(CATALOG_STREAM)
+
+    def cluster_log(self) -> tuple[bytes, ...]:
+        """The cluster's events as served."""
+        return self._engine_store.read_log(CLUSTER_STREAM)
+
+    def step_health(self, step_id: StepID) -> StepHealth:
+        """The worst that any node says of a step. Raises StepNotFoundError. Source: the contract, execution §7."""
+        if step_id not in self.catalog().steps:
+            raise StepNotFoundError(step_id)
+        worst = StepHealth(status=HealthStatus.UNKNOWN)
+        seen = False
+        for node_id, node in sorted(self.cluster().nodes.items()):
+            health = node.health.get(step_id)
+            if health is None:
+                continue
+            error = f"node {node_id}: {health.error}" if health.error else ""
+            named = StepHealth(status=health.status, error=error)
+            if not seen or _rank(named) > _rank(worst):
+                worst, seen = named, True
+        return worst
+
+    def flow(self, flow_id: FlowID) -> FlowState:
+        """The state of a flow. Raises FlowNotFoundError."""
+        (projection,) = self._flows.load([flow_stream(flow_id)])
+        if projection.state is None:
+            raise FlowNotFoundError(flow_id)
+        return projection.state
+
+    def flow_log(self, flow_id: FlowID) -> tuple[bytes, ...]:
+        """The flow's events as served, complete. Raises FlowNotFoundError."""
+        log = self._flow_store.read_log(flow_stream(flow_id))
+        if not log:
+            raise FlowNotFoundError(flow_id)
+        return log
+
+    def flow_status(self, flow_id: FlowID) -> FlowStatus:
+        """The indexed status, which is active until the flow is deactivated. Raises FlowNotFoundError."""
+        status = self._index.status(flow_id)
+        if status is None:
+            raise FlowNotFoundError(flow_id)
+        return status
+
+    def list_flows(self) -> tuple[FlowItem, ...]:
+        """Every root flow: active ones first, then newest first."""
+        return self._index.all_flows()
+
+    def query(self, query: FlowQuery) -> FlowPage:
+        """One page of the root flows that match."""
+        return self._index.query(query)
+
+
+def _rank(health: StepHealth) -> tuple[int, bool]:
+    return _SEVERITY.index(health.status), bool(health.error)

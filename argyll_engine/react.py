@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What must be done because of recorded events, as values. Pure: the executor commits it with the events.
+
+Source: the contract, execution §3.2, §3.6 and §8.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from argyll_engine.model.commands import Command, StartWork
+from argyll_engine.model.effects import Effect, RunWork
+from argyll_engine.model.events import Recorded, StepStarted, WorkRetryScheduled, WorkSucceeded
+from argyll_engine.model.flow import FlowState, FlowStatus, StepStatus, WorkStatus
+from argyll_engine.model.ids import StepID, Token
+from argyll_engine.policy.work import startable
+
+
+def react(before: FlowState | None, after: FlowState, recorded: Sequence[Recorded]) -> tuple[Effect, ...]:
+    """Run what the events gave a free slot, and set the timers of scheduled retries; nothing on a terminal flow.
+
+    An item that had a free slot before has its message already, so only the newly free ones get one.
+    """
+    if after.status is not FlowStatus.ACTIVE:
+        return ()
+    effects: list[Effect] = []
+    for record in recorded:
+        match record.event:
+            case WorkRetryScheduled(step_id=step_id, token=token, next_retry_at=at):
+                effects.append(_run(after, step_id, token, at))
+                effects.extend(_newly_free(before, after, step_id, record.at))
+            case StepStarted(step_id=step_id) | WorkSucceeded(step_id=step_id):
+                effects.extend(_newly_free(before, after, step_id, record.at))
+    return tuple(effects)
+
+
+def rearm(state: FlowState, command: Command, now: datetime) -> tuple[Effect, ...]:
+    """The same timer again, when a retry was asked for before its time."""
+    if not isinstance(command, StartWork):
+        return ()
+    item = state.executions[command.step_id].work_items[command.token]
+    is_early = item.next_retry_at is not None and item.next_retry_at > now
+    is_next = item.status is WorkStatus.PENDING and item.attempt + 1 == command.attempt
+    return (_run(state, command.step_id, command.token, item.next_retry_at),) if is_early and is_next else ()
+
+
+def resume(state: FlowState, held: frozenset[Token], stale_before: datetime, now: datetime) -> tuple[Effect, ...]:
+    """Everything that should be on its way for a flow, for when messages or workers were lost.
+
+    Active items that nobody holds and that were started before `stale_before` get their next attempt, on terminal
+    flows too (they keep those from being deactivated); pending items with a free slot get their message again.
+    """
+    effects: list[Effect] = []
+    for step_id, ex in state.executions.items():
+        for token, item in ex.work_items.items():
+            is_old = item.started_at is not None and item.started_at < stale_before
+            if item.status is WorkStatus.ACTIVE and is_old and token not in held:
+                effects.append(_run(state, step_id, token))
+        effects.extend(_run(state, step_id, token) for token in _free(state, step_id, now))
+    return tuple(effects)
+
+
+def _newly_free(before: FlowState | None, after: FlowState, step_id: StepID, now: datetime) -> Iterable[Effect]:
+    had = set(_free(before, step_id, now)) if before else set()
+    return (_run(after, step_id, token) for token in _free(after, step_id, now) if token not in had)
+
+
+def _free(state: FlowState, step_id: StepID, now: datetime) -> tuple[Token, ...]:
+    ex = state.executions[step_id]
+    is_open = state.status is FlowStatus.ACTIVE and ex.status is StepStatus.ACTIVE
+    return startable(state.plan.steps[step_id], ex, now) if is_open else ()
+
+
+def _run(state: FlowState, step_id: StepID, token: Token, at: datetime | None = None) -> RunWork:
+    return RunWork(
+        flow_id=state.id,
+        step_id=step_id,
+        token=token,
+        attempt=state.executions[step_id].work_items[token].attempt + 1,
+        step_type=state.plan.steps[step_id].type,
+        at=at,
+    )

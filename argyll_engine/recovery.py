@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The periodic sweep: finds flows without a sign of life and sends again what should be on its way for them.
+
+It executes nothing itself, and takes nothing from a worker that refreshes its lease. A message that was not lost
+after all finds its attempt started and is dropped. Source: the contract, execution §8.
+"""
+
+import uuid
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+from argyll_engine import log as logs
+from argyll_engine.model.effects import Effect
+from argyll_engine.model.flow import FlowState, WorkStatus
+from argyll_engine.model.ids import FlowID, flow_stream
+from argyll_engine.model.step import StepType
+from argyll_engine.ports import Clock, Dispatcher, WorkLeases
+from argyll_engine.projections import Projections
+from argyll_engine.react import resume
+
+SWEEP_LEASE: Final = "recovery"
+BATCH: Final = 500
+"""Flows that one sweep looks at; the rest waits for the next."""
+LONGEST_LOOK_AWAY: Final = timedelta(minutes=10)
+"""A flow that waits for a webhook is looked at this often at least."""
+LONGEST_LOOK_AT_CALLS: Final = timedelta(minutes=1)
+"""A flow whose step is being called is looked at this often at least, in case its worker dies."""
+
+log = logs.get(__name__)
+
+
+class Recovery:
+    """Sweeps; one sweep at a time among all processes, so that two schedulers are harmless.
+
+    Args:
+        interval_seconds: time between two sweeps.
+        grace_seconds: how long a flow may be silent, or active work without a live worker.
+    """
+
+    def __init__(
+        self,
+        *,
+        projections: Projections[FlowState],
+        leases: WorkLeases,
+        dispatcher: Dispatcher,
+        clock: Clock,
+        interval_seconds: float,
+        grace_seconds: float,
+    ) -> None:
+        self._projections = projections
+        self._leases = leases
+        self._dispatcher = dispatcher
+        self._clock = clock
+        self._lease_ttl_ms = max(1, int(interval_seconds * 1000 / 2))
+        self._grace = timedelta(seconds=grace_seconds)
+
+    def sweep(self) -> int:
+        """The number of work items that were sent again. Raises StoreUnavailableError."""
+        if not self._leases.acquire_lease(SWEEP_LEASE, uuid.uuid4().hex, self._lease_ttl_ms):
+            return 0
+        now = self._clock.now()
+        due = self._leases.due_flows(_ms(now), BATCH)
+        states = self._states(due)
+        effects = [effect for state in states for effect in self._stranded(state, now)]
+        self._leases.postpone({state.id: _ms(now + self._patience(state, now)) for state in states})
+        if effects:
+            self._dispatcher.publish(self._dispatcher.render(effects, now))
+            log.warning("work_resumed", flows=len(due), items=len(effects))
+        return len(effects)
+
+    def _states(self, flow_ids: Sequence[FlowID]) -> list[FlowState]:
+        if not flow_ids:
+            return []
+        loaded = self._projections.load([flow_stream(flow_id) for flow_id in flow_ids])
+        return [projection.state for projection in loaded if projection.state is not None]
+
+    def _stranded(self, state: FlowState, now: datetime) -> tuple[Effect, ...]:
+        held = self._leases.held(state.id, _ms(now))
+        return resume(state, held, now - self._grace, now)
+
+    def _patience(self, state: FlowState, now: datetime) -> timedelta:
+        """The longer nothing has happened to a flow, the rarer it is looked at; calls are kept an eye on."""
+        longest = max(LONGEST_LOOK_AT_CALLS, self._grace) if _has_running_call(state) else LONGEST_LOOK_AWAY
+        return min(max(now - state.last_updated_at, self._grace), longest)
+
+
+def _has_running_call(state: FlowState) -> bool:
+    """Whether a worker is waiting for an answer, as opposed to a webhook or a retry."""
+    return any(
+        item.status is WorkStatus.ACTIVE and state.plan.steps[step_id].type != StepType.ASYNC
+        for step_id, ex in state.executions.items()
+        for item in ex.work_items.values()
+    )
+
+
+def _ms(at: datetime) -> int:
+    return int(at.timestamp() * 1000)

@@ -1,0 +1,69 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- Appends the events of one decision and everything that follows from it, or nothing at all.
+--
+-- KEYS 1 log  2 snapshot  3 claims  4 statuses  5 due  6 active  7 completed  8 failed (sorted sets of root flows)
+--      then one set a label, then the broker's queues, then, if a delivery is acknowledged, the broker's hash and
+--      sorted set of unacknowledged messages.
+-- ARGV 1 expected sequence  2 status to enter, '' for none  3 since when (ms)  4 flow id  5 '1' for a root flow
+--      6 due: '' unchanged, '0' never again, else ms  7 delivery tag or ''  8 number of events  9 of claims
+--      10 of released claims  11 of labels  12 of queues; then the events, for each claim its token and worker, the
+--      released tokens, and for each queue its number of messages and the messages.
+-- Returns {1, next sequence}, or on a conflict {0, next sequence, missed events}.
+-- Atomic: the first command that writes is one that Redis refuses when it is full or read-only; once it went through,
+-- none of the others can be refused for the state of Redis.
+
+-- Lua takes no more than a few thousand arguments from unpack; a list grows just as well in pieces.
+local CHUNK = 128
+
+local log, snapshot, claims, statuses, due = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local ranks = {active = KEYS[6], completed = KEYS[7], failed = KEYS[8]}
+local expected, status, at, flow, is_root = tonumber(ARGV[1]), ARGV[2], ARGV[3], ARGV[4], ARGV[5] == '1'
+local due_at, tag = ARGV[6], ARGV[7]
+local event_count, claim_count, released_count = tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10])
+local label_count, queue_count = tonumber(ARGV[11]), tonumber(ARGV[12])
+local place = 13
+
+local function apply(command, key, count)
+  for first = place, place + count - 1, CHUNK do
+    redis.call(command, key, unpack(ARGV, first, math.min(first + CHUNK, place + count) - 1))
+  end
+  place = place + count
+end
+
+local function enter(new)
+  local old = redis.call('HGET', statuses, flow)
+  if old == new then return end
+  redis.call('HSET', statuses, flow, new)
+  if not is_root then return end
+  redis.call('ZADD', ranks[new], at, flow)
+  if old then redis.call('ZREM', ranks[old], flow) end
+end
+
+local trimmed = tonumber(redis.call('HGET', snapshot, 'trimmed')) or 0
+local next_sequence = trimmed + redis.call('LLEN', log)
+if expected ~= next_sequence then
+  if expected < trimmed or expected > next_sequence then return {0, next_sequence, {}} end
+  return {0, next_sequence, redis.call('LRANGE', log, expected - trimmed, -1)}
+end
+
+apply('RPUSH', log, event_count)
+if status ~= '' then enter(status) end
+for index = 1, label_count do redis.call('SADD', KEYS[8 + index], flow) end
+if due_at == '0' then
+  redis.call('ZREM', due, flow)
+elseif due_at ~= '' then
+  redis.call('ZADD', due, due_at, flow)
+end
+apply('HSET', claims, 2 * claim_count)
+apply('HDEL', claims, released_count)
+if status ~= '' and status ~= 'active' then redis.call('DEL', claims) end
+for index = 1, queue_count do
+  local count = tonumber(ARGV[place])
+  place = place + 1
+  apply('LPUSH', KEYS[8 + label_count + index], count)
+end
+if tag ~= '' then
+  redis.call('HDEL', KEYS[#KEYS - 1], tag)
+  redis.call('ZREM', KEYS[#KEYS], tag)
+end
+return {1, next_sequence + event_count}

@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The event store on Redis: one script a commit, one pipeline a batch. What to commit, the caller decides.
+
+Made by wiring, once for the engine's aggregates (trimmed by snapshots) and once for flows. Called through
+`ports.py`.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from redis import Redis
+
+from argyll_engine.model.flow import FlowStatus
+from argyll_engine.model.ids import StreamID, is_child
+from argyll_engine.ports import (
+    Commit,
+    CommitResult,
+    Committed,
+    LoadRequest,
+    QueueEntry,
+    SequenceConflict,
+    Snapshot,
+    Stream,
+)
+from argyll_engine.store.connect import translated
+from argyll_engine.store.keys import Keys
+from argyll_engine.store.scripts import ScriptCall, ScriptRunner, read_script
+
+
+class RedisEventStore:
+    """Logs, and what is committed with them, in one Redis. Implements `ports.EventStore`.
+
+    Args:
+        client: From `connect`.
+        prefix: What all keys of this store start with.
+        store_name: Names the store in errors, for people.
+        trimmed: Whether a snapshot replaces the events that it covers.
+        unacked_key: Hash of the broker's unacknowledged messages, if the broker is this Redis; else empty.
+        unacked_index_key: Sorted set beside it. Source: kombu, `kombu/transport/redis.py`, class QoS.
+    """
+
+    def __init__(
+        self,
+        client: Redis,
+        prefix: str,
+        *,
+        store_name: str,
+        trimmed: bool = False,
+        unacked_key: str = "",
+        unacked_index_key: str = "",
+    ) -> None:
+        self._client, self._name, self._trimmed = client, store_name, trimmed
+        self._keys = keys = Keys(prefix)
+        self._scripts = ScriptRunner(client, store_name)
+        self._commit, self._load, self._snapshot = map(read_script, ("commit", "load", "snapshot"))
+        self._indexes = (keys.statuses(), keys.due(), *map(keys.status, FlowStatus))
+        self._unacked = (unacked_key, unacked_index_key) if unacked_key and unacked_index_key else ()
+
+    def load(self, requests: Sequence[LoadRequest]) -> Sequence[Stream]:
+        """The streams, in the order of the requests, in one round trip.
+
+        Of a caller that knows more than there is, what it knows is void: it gets the log from the start.
+
+        Raises:
+            StoreUnavailableError: Redis does not answer, or its state does not allow it.
+        """
+        answers = self._scripts.run([self._load_call(request) for request in requests])
+        return tuple(map(_stream, requests, answers))
+
+    def commit(self, commits: Sequence[Commit]) -> Sequence[CommitResult]:
+        """The results, in order, in one round trip.
+
+        Raises:
+            StoreUnavailableError: As for `load`. Any of the commits may have been applied; repeating the
+                batch is safe, for those then meet a conflict that shows their own events.
+        """
+        answers = self._scripts.run([self._commit_call(commit) for commit in commits])
+        return tuple(map(_result, answers))
+
+    def read_log(self, stream_id: StreamID) -> tuple[bytes, ...]:
+        """Every stored event of a stream. Raises StoreUnavailableError."""
+        with translated(self._name):
+            events: Any = self._client.lrange(self._keys.events(stream_id), 0, -1)
+        return tuple(events)
+
+    def save_snapshot(self, stream_id: StreamID, snapshot: Snapshot) -> None:
+        """Keep a projection unless a newer one is kept; a trimmed store drops what it covers."""
+        keys = (self._keys.events(stream_id), self._keys.snapshot(stream_id))
+        args = (snapshot.sequence, snapshot.payload, int(self._trimmed))
+        self._scripts.run([ScriptCall(self._snapshot, keys, args)])
+
+    def _load_call(self, request: LoadRequest) -> ScriptCall:
+        keys = (self._keys.events(request.stream_id), self._keys.snapshot(request.stream_id))
+        return ScriptCall(self._load, keys, (request.known,))
+
+    def _commit_call(self, commit: Commit) -> ScriptCall:
+        stream_id, index = commit.stream_id, commit.index
+        flow_id = index.flow_id if index else stream_id[-1]
+        is_root = not is_child(flow_id)
+        labels = [pair for pair in index.labels.items() if all(pair)] if index and is_root else []
+        queues = _by_queue(commit.entries)
+        tag = commit.delivery_tag if self._unacked else ""
+        keys = [
+            self._keys.events(stream_id),
+            self._keys.snapshot(stream_id),
+            self._keys.claims(stream_id),
+            *self._indexes,
+            *(self._keys.label(name, value) for name, value in labels),
+            *queues,
+            *(self._unacked if tag else ()),
+        ]
+        args: list[str | bytes | int] = [
+            commit.expected_sequence,
+            index.status if index else "",
+            index.at_ms if index else 0,
+            flow_id,
+            int(is_root),
+            "" if commit.due_at_ms is None else commit.due_at_ms,
+            tag,
+            len(commit.events),
+            len(commit.claims),
+            len(commit.released),
+            len(labels),
+            len(queues),
+            *commit.events,
+            *(part for claim in commit.claims for part in (claim.token, claim.worker_id)),
+            *commit.released,
+        ]
+        for payloads in queues.values():
+            args += (len(payloads), *payloads)
+        return ScriptCall(self._commit, keys, args)
+
+
+def _by_queue(entries: Sequence[QueueEntry]) -> dict[str, list[bytes]]:
+    """The payloads of each queue, in their order."""
+    queues: dict[str, list[bytes]] = {}
+    for entry in entries:
+        queues.setdefault(entry.key, []).append(entry.payload)
+    return queues
+
+
+def _stream(request: LoadRequest, answer: list[Any]) -> Stream:
+    next_sequence, first, payload, events = answer
+    return Stream(
+        stream_id=request.stream_id,
+        snapshot=None if payload is None else Snapshot(sequence=first, payload=payload),
+        first_sequence=first,
+        events=tuple(events),
+        next_sequence=next_sequence,
+    )
+
+
+def _result(answer: list[Any]) -> CommitResult:
+    if answer[0]:
+        return Committed(next_sequence=answer[1])
+    return SequenceConflict(next_sequence=answer[1], missed=tuple(answer[2]))

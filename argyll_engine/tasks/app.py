@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Makes the Celery app from the configuration. Called by wiring (to publish) and by the entry points (to consume).
+
+JSON only. Messages are acknowledged after their task, so that a killed worker loses none it had recorded.
+"""
+
+from typing import Any, Final
+
+from celery import Celery
+from kombu import Queue
+
+from argyll_engine.config import EngineConfig
+from argyll_engine.dispatch import BEAT_QUEUE, QUEUES, STEPS_QUEUE, SWEEP
+
+APP_NAME: Final = "argyll"
+
+
+def make_celery(config: EngineConfig) -> Celery:
+    """The app; it connects to nothing before it publishes or consumes."""
+    app = Celery(APP_NAME, set_as_current=False)
+    app.conf.update(
+        broker_url=config.broker_url or config.flow_redis.broker_url(),
+        broker_transport_options=_transport_options(config),
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+        task_queues=[Queue(name, routing_key=name) for name in QUEUES],
+        task_default_queue=STEPS_QUEUE,
+        task_serializer="json",
+        accept_content=["json"],
+        task_acks_late=True,
+        task_reject_on_worker_lost=True,
+        task_ignore_result=True,
+        worker_prefetch_multiplier=1,
+        worker_cancel_long_running_tasks_on_connection_loss=False,
+        worker_hijack_root_logger=False,
+        worker_redirect_stdouts=False,
+        enable_utc=True,
+        timezone="UTC",
+        beat_schedule={
+            SWEEP: {
+                "task": SWEEP,
+                "schedule": config.recovery_interval_seconds,
+                "options": {"queue": BEAT_QUEUE, "expires": config.recovery_interval_seconds},
+            },
+        },
+    )
+    return app
+
+
+def queue_key_prefix(config: EngineConfig) -> str:
+    """What the stock Redis transport puts before every key: the hash tag of the flow store, so that a commit may
+    write to the queues."""
+    return f"{{{config.flow_redis.prefix}}}:celery:"
+
+
+def shares_flow_redis(config: EngineConfig) -> bool:
+    """Whether the queues live on the flow store's Redis, so that a commit can put messages into them."""
+    return config.broker_url in ("", config.flow_redis.broker_url())
+
+
+def _transport_options(config: EngineConfig) -> dict[str, Any]:
+    options: dict[str, Any] = {"visibility_timeout": config.visibility_timeout_seconds}
+    if shares_flow_redis(config):
+        options |= config.flow_redis.broker_options() | {"global_keyprefix": queue_key_prefix(config)}
+    return options

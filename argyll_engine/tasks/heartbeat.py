@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tells the others that this worker process lives, so that nobody takes its work.
+
+A thread, because a solo worker's main thread is busy while it executes. When the process is killed the lease runs
+out and recovery may start again what it held.
+"""
+
+import time
+from threading import Event, Thread
+from typing import Final
+
+from argyll_engine import log as logs
+from argyll_engine.errors import TransientError
+from argyll_engine.ports import Clock, WorkLeases
+
+BEATS_PER_LEASE: Final = 3
+
+log = logs.get(__name__)
+
+
+class Heartbeat:
+    """Refreshes the lease of one worker until it is stopped."""
+
+    def __init__(self, leases: WorkLeases, clock: Clock, worker_id: str, lease_seconds: float) -> None:
+        self._leases = leases
+        self._clock = clock
+        self._worker_id = worker_id
+        self._lease_seconds = lease_seconds
+        self._stopping = Event()
+        self._thread = Thread(target=self._run, name="heartbeat", daemon=True)
+
+    def start(self, **_signal: object) -> None:
+        """Begin; returns at once."""
+        self._thread.start()
+
+    def stop(self, **_signal: object) -> None:
+        """End, and free whatever the worker still holds."""
+        self._stopping.set()
+        try:
+            self._leases.retire_worker(self._worker_id)
+        except TransientError as exc:
+            log.warning("redis connection lost", error=str(exc))  # the lease runs out by itself
+
+    def _run(self) -> None:
+        while True:
+            started = time.monotonic()
+            try:
+                until = self._clock.now().timestamp() + self._lease_seconds
+                self._leases.refresh_worker(self._worker_id, int(until * 1000))
+            except TransientError as exc:
+                log.warning("redis connection lost", error=str(exc))
+            pause = self._lease_seconds / BEATS_PER_LEASE - (time.monotonic() - started)
+            if self._stopping.wait(max(pause, 0.1)):
+                return

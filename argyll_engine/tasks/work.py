@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The tasks. Each is safe to run twice, late or never: the log decides what is still wanted."""
+
+from typing import Any
+
+from celery import Celery
+
+from argyll_engine import log as logs
+from argyll_engine.dispatch import RUN_WORK, SWEEP
+from argyll_engine.errors import TransientError
+from argyll_engine.model.ids import FlowID, StepID, Token
+from argyll_engine.wiring import Worker
+
+log = logs.get(__name__)
+
+# A store that does not answer is the one fault that Celery repeats; outcomes of steps have their own retries.
+_WHEN_AWAY: dict[str, Any] = {
+    "autoretry_for": (TransientError,),
+    "retry_backoff": True,
+    "retry_backoff_max": 30,
+    "max_retries": None,
+}
+
+
+def register_tasks(app: Celery, worker: Worker) -> None:
+    """Give the app its tasks, bound to the parts of one worker process."""
+
+    @app.task(name=RUN_WORK, bind=True, **_WHEN_AWAY)
+    def run_work(self: Any, flow_id: str, step_id: str, token: str, attempt: int) -> None:
+        """Invoke one attempt of a work item."""
+        tag = (self.request.properties or {}).get("delivery_tag", "")
+        worker.runner.run(FlowID(flow_id), StepID(step_id), Token(token), attempt, tag)
+
+    @app.task(name=SWEEP)
+    def sweep() -> None:
+        """Look for flows without a sign of life; the next sweep makes up for one that fails."""
+        try:
+            worker.recovery.sweep()
+        except TransientError as exc:
+            log.warning("redis connection lost", error=str(exc))

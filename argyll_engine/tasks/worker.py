@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Entry point of Celery workers, beat and Flower: environment → configuration → worker → app.
+
+`celery -A argyll_engine.tasks.worker:app …` finds the app here.
+"""
+
+import os
+
+from celery import Celery
+from celery.signals import worker_ready, worker_shutdown, worker_shutting_down
+
+from argyll_engine import log as logs
+from argyll_engine.config import EngineConfig
+from argyll_engine.tasks.app import make_celery
+from argyll_engine.tasks.heartbeat import Heartbeat
+from argyll_engine.tasks.work import register_tasks
+from argyll_engine.wiring import build_worker
+
+
+def make_worker_app(config: EngineConfig) -> Celery:
+    """The Celery app with its tasks; its heartbeat begins when a worker is ready to consume."""
+    logs.configure(config.log_level, config.log_format, service="argyll-worker", environment=config.environment)
+    celery = make_celery(config)
+    worker = build_worker(config, celery)
+    heartbeat = Heartbeat(worker.leases, worker.clock, worker.runner.worker_id, config.worker_lease_seconds)
+    register_tasks(celery, worker)
+    worker_ready.connect(heartbeat.start, weak=False)
+    worker_shutting_down.connect(worker.runner.stop, weak=False)
+    worker_shutdown.connect(heartbeat.stop, weak=False)
+    return celery
+
+
+app = make_worker_app(EngineConfig.from_env(os.environ))

@@ -1,0 +1,322 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The one table of environment variables: every spelling, how it parses, what it means. No `os.environ` here.
+
+`config.py` reads the table to build the configuration; `tests/architecture/test_environment.py` holds it
+against `docs/operations.md` and `deploy/env/`. A new variable is a new row here and a line in each of those
+two.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
+
+from argyll_engine.address import parse_address, redact
+from argyll_engine.durations import NANOSECONDS_PER_SECOND, format_seconds, parse_duration_ns
+
+MAX_STEP_TIMEOUT_MS: Final = 31_536_000_000  # one year
+MAX_BACKOFF_MS: Final = 86_400_000  # one day
+MIB: Final = 1_048_576
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variable:
+    """A variable: its names (the documented one first), where it goes, and what it may hold.
+
+    `field` is the path in `EngineConfig`, empty for a variable that is accepted and checked but has no
+    effect. `parse` raises ValueError for a text it does not take; `default` is the text that stands for "not
+    set".
+    """
+
+    names: tuple[str, ...]
+    field: str
+    parse: Callable[[str], object]
+    default: str
+    allowed: str
+    meaning: str
+
+    @property
+    def name(self) -> str:
+        """The documented name."""
+        return self.names[0]
+
+    def read(self, environment: Mapping[str, str], faults: list[str]) -> object:
+        """The value of the first spelling that is set, or the default's; adds each fault to `faults`."""
+        found: dict[str, object] = {}
+        for name in filter(environment.get, self.names):
+            try:
+                found[name] = self.parse(environment[name])
+            except ValueError:
+                faults.append(f"{name}={self._shown(environment[name])}: must be {self.allowed}")
+        (first, value), *rest = found.items() or [(self.name, self.parse(self.default))]
+        for other, differing in rest:
+            if differing != value:
+                left, right = (f"{name}={self._shown(environment[name])}" for name in (first, other))
+                faults.append(f"{left} and {right} disagree: set one, or both to the same")
+        return value
+
+    def _shown(self, text: str) -> str:
+        return "'***'" if self.name.endswith("_PASSWORD") else repr(redact(text))
+
+
+def _integer(low: int, high: int) -> tuple[Callable[[str], int], str]:
+    def parse(text: str) -> int:
+        if re.fullmatch(r"[+-]?[0-9]+", text) is None or not low <= int(text) <= high:
+            raise ValueError(text)
+        return int(text)
+
+    return parse, f"an integer from {low} to {high}"
+
+
+def _duration(low_seconds: float, high_seconds: float) -> tuple[Callable[[str], float], str]:
+    def parse(text: str) -> float:
+        seconds = parse_duration_ns(text) / NANOSECONDS_PER_SECOND
+        if not low_seconds <= seconds <= high_seconds:
+            raise ValueError(text)
+        return seconds
+
+    return (
+        parse,
+        f"a duration from {format_seconds(low_seconds)} to {format_seconds(high_seconds)}, such as 10s",
+    )
+
+
+def _one_of(*words: str) -> tuple[Callable[[str], str], str]:
+    def parse(text: str) -> str:
+        if text.lower() not in words:
+            raise ValueError(text)
+        return text.lower()
+
+    return parse, "one of " + ", ".join(words)
+
+
+def _text(text: str) -> str:
+    return text
+
+
+def _base_url(text: str) -> str:
+    parts = urlsplit(text)
+    if text and (parts.scheme not in ("http", "https") or not parts.hostname):
+        raise ValueError(text)
+    return text.rstrip("/")
+
+
+def _broker_url(text: str) -> str:
+    if text and "://" not in text:
+        raise ValueError(text)
+    return text
+
+
+def _row(names: str, field: str, kind: tuple[Callable[[str], object], str], default: str, meaning: str) -> Variable:
+    parse, allowed = kind
+    spellings = tuple(names.split())
+    return Variable(names=spellings, field=field, parse=parse, default=default, allowed=allowed, meaning=meaning)
+
+
+def _redis_rows(name: str, older: str, field: str, prefix: str, holds: str) -> tuple[Variable, ...]:
+    address = (parse_address, "host:port or a URL redis://, rediss://, unix:// or redis+sentinel://")
+
+    def names(suffix: str) -> str:
+        return f"{name}_REDIS_{suffix} {older}_REDIS_{suffix}"
+
+    return (
+        _row(names("ADDR"), f"{field}.addr", address, "localhost:6379", f"Redis of {holds}"),
+        _row(
+            names("PASSWORD"), f"{field}.password", (_text, "any text"), "", "its password, where the address has none"
+        ),
+        _row(names("DB"), f"{field}.db", _integer(0, 65_535), "0", "its database number there"),
+        _row(names("PREFIX"), f"{field}.prefix", (_text, "any text"), prefix, "first part of every key there"),
+        _row(
+            f"{name}_SNAPSHOT_WORKERS {older}_SNAPSHOT_WORKERS",
+            "",
+            _integer(0, 1_024),
+            "4",
+            "checked, without effect: whoever commits writes the snapshot",
+        ),
+    )
+
+
+VARIABLES: Final[tuple[Variable, ...]] = (
+    *_redis_rows("ENGINE", "CATALOG", "engine_redis", "argyll:engine", "catalog, health, memo and locks"),
+    *_redis_rows("FLOW", "PARTITION", "flow_redis", "argyll:flow", "flows, their indexes, feed and queues"),
+    _row(
+        "CELERY_BROKER_URL",
+        "broker_url",
+        (_broker_url, "a broker URL"),
+        "",
+        "broker of the Celery messages; empty: the flow Redis",
+    ),
+    _row(
+        "BROKER_VISIBILITY_TIMEOUT",
+        "visibility_timeout_seconds",
+        _duration(1, 604_800),
+        "1h",
+        "after this long a message that nobody acknowledged is delivered again (stock Redis broker)",
+    ),
+    _row("API_HOST", "api_host", (_text, "a host name or address"), "0.0.0.0", "where the API listens"),
+    _row("API_PORT ENGINE_PORT", "api_port", _integer(1, 65_535), "8080", "port of the API"),
+    _row(
+        "WEBHOOK_BASE_URL",
+        "webhook_base_url",
+        (_base_url, "an http:// or https:// URL"),
+        "",
+        "how async steps reach the API; empty: http://localhost:<API_PORT>",
+    ),
+    _row(
+        "WEBHOOK_MAX_BODY_BYTES",
+        "max_webhook_bytes",
+        _integer(1_024, 1_024 * MIB),
+        "4194304",
+        "longest webhook body",
+    ),
+    _row(
+        "PLAN_MAX_BODY_BYTES",
+        "max_plan_bytes",
+        _integer(1_024, 1_024 * MIB),
+        "4194304",
+        "longest body of a plan or a flow query",
+    ),
+    _row(
+        "LOG_LEVEL ENGINE_LOGGING_LEVEL",
+        "log_level",
+        _one_of("debug", "info", "warn", "error"),
+        "info",
+        "least severe line that is logged",
+    ),
+    _row(
+        "LOG_FORMAT",
+        "log_format",
+        _one_of("json", "console"),
+        "json",
+        "one JSON object a line, or text for people (the default of `argyll up`)",
+    ),
+    _row(
+        "ENV",
+        "environment",
+        (_text, "any text"),
+        "",
+        "name of the deployment, in every log line; `production` refuses an unsafe Redis",
+    ),
+    _row(
+        "RAFT_NODE_ID",
+        "node_id",
+        (_text, "any text"),
+        "argyll-1",
+        "logical node in health events; the same for all processes",
+    ),
+    _row(
+        "STEP_TIMEOUT",
+        "step_timeout_ms",
+        _integer(1, MAX_STEP_TIMEOUT_MS),
+        "30000",
+        "milliseconds an HTTP step may take when it says nothing itself",
+    ),
+    _row(
+        "STEP_PROTOCOL",
+        "step_protocol",
+        _one_of("bare", "envelope"),
+        "bare",
+        "request body of HTTP steps: the arguments, or {arguments, metadata}",
+    ),
+    _row(
+        "STEP_UNHEALTHY",
+        "step_unhealthy",
+        _one_of("hold", "fail"),
+        "hold",
+        "work for an unhealthy step: wait for its health, or fail",
+    ),
+    _row(
+        "STEP_MAX_RESPONSE_BYTES",
+        "max_step_response_bytes",
+        _integer(1_024, 1_024 * MIB),
+        "16777216",
+        "longest answer of a step",
+    ),
+    _row(
+        "RETRY_MAX_RETRIES",
+        "retry.max_retries",
+        _integer(1, 1_000),
+        "10",
+        "retries of a work item when its step says nothing itself",
+    ),
+    _row(
+        "RETRY_INITIAL_BACKOFF RETRY_BACKOFF RETRY_BACKOFF_MS",
+        "retry.init_backoff_ms",
+        _integer(1, MAX_BACKOFF_MS),
+        "1000",
+        "milliseconds before the first retry",
+    ),
+    _row(
+        "RETRY_MAX_BACKOFF RETRY_MAX_BACKOFF_MS",
+        "retry.max_backoff_ms",
+        _integer(1, MAX_BACKOFF_MS),
+        "60000",
+        "milliseconds between retries at most; not below the first",
+    ),
+    _row(
+        "RETRY_BACKOFF_TYPE",
+        "retry.backoff_type",
+        _one_of("fixed", "linear", "exponential"),
+        "exponential",
+        "how the delay grows",
+    ),
+    _row(
+        "FLOW_CACHE_SIZE TIMEBOX_CACHE_SIZE",
+        "flow_cache_size",
+        _integer(1, 1_024_000),
+        "4096",
+        "flows whose state a process keeps in memory",
+    ),
+    _row(
+        "MEMO_CACHE_SIZE",
+        "memo_cache_size",
+        _integer(1, 10_240_000),
+        "4096",
+        "results of memoizable steps that are kept",
+    ),
+    _row(
+        "WORK_THREADS",
+        "work_threads",
+        _integer(1, 1_024),
+        "32",
+        "HTTP steps that one work process runs at the same time",
+    ),
+    _row(
+        "WORKER_LEASE",
+        "worker_lease_seconds",
+        _duration(0.1, 3_600),
+        "15s",
+        "after this long without a sign of life a worker's tasks are taken over",
+    ),
+    _row(
+        "RECOVERY_INTERVAL",
+        "recovery_interval_seconds",
+        _duration(0.1, 3_600),
+        "10s",
+        "between two looks for stranded flows",
+    ),
+    _row(
+        "RECOVERY_GRACE",
+        "recovery_grace_seconds",
+        _duration(0.1, 3_600),
+        "15s",
+        "a flow is left alone for this long before it counts as stranded",
+    ),
+    _row(
+        "SCRIPT_TIMEOUT_MS",
+        "script_timeout_ms",
+        _integer(1, 3_600_000),
+        "1000",
+        "milliseconds that one script may run",
+    ),
+    _row("SCRIPT_MEMORY_MB", "script_memory_mb", _integer(1, 65_536), "64", "MiB that one script may use"),
+    _row(
+        "ARGYLL_DATA_DIR",
+        "data_dir",
+        (_text, "a directory"),
+        "./var",
+        "where `argyll up` keeps its private Redis",
+    ),
+)
+"""Every variable of the engine, the workers and the API. Source: the contract, http §8 and ops §1.2–1.3."""

@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Puts the parts together: clients, stores, executors, engine. Imported by entry points only; reads no environment.
+
+Building opens no connection; the first command does.
+"""
+
+import os
+import socket
+import uuid
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+from celery import Celery
+
+from argyll_engine.aggregates import CatalogAggregate, ClusterAggregate, FlowAggregate
+from argyll_engine.cache import ProjectionCache
+from argyll_engine.clock import SystemClock
+from argyll_engine.config import EngineConfig
+from argyll_engine.dispatch import CeleryDispatcher, SharedRedisDispatcher
+from argyll_engine.engine import Engine
+from argyll_engine.executor import Executor
+from argyll_engine.invoke.http import HttpStepClient
+from argyll_engine.invoke.script import ScriptStepClient
+from argyll_engine.model.catalog import CatalogState
+from argyll_engine.model.cluster import ClusterState
+from argyll_engine.model.flow import FlowState
+from argyll_engine.model.ids import NodeID
+from argyll_engine.model.step import StepType
+from argyll_engine.ports import Clock, Dispatcher, EventStore, FlowIndex, ScriptEngine, WorkLeases
+from argyll_engine.projections import Projections
+from argyll_engine.query import Queries
+from argyll_engine.recovery import Recovery
+from argyll_engine.scripting.registry import ScriptRegistry
+from argyll_engine.store.connect import connect
+from argyll_engine.store.index import RedisFlowIndex
+from argyll_engine.store.leases import RedisWorkLeases
+from argyll_engine.store.redis import RedisEventStore
+from argyll_engine.tasks.app import make_celery, queue_key_prefix, shares_flow_redis
+from argyll_engine.work_runner import WorkRunner
+
+S = TypeVar("S")
+
+CATALOG_CACHE: Final = 16
+"""Projections of the engine store that a process keeps; there are two streams."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stores:
+    """The adapters behind the ports, for one deployment."""
+
+    engine: EventStore
+    flows: EventStore
+    index: FlowIndex
+    engine_leases: WorkLeases
+    flow_leases: WorkLeases
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """Everything the engine and the workers share within one process."""
+
+    clock: Clock
+    scripts: ScriptEngine
+    dispatcher: Dispatcher
+    stores: Stores
+    catalog: Projections[CatalogState]
+    cluster: Projections[ClusterState]
+    flows: Projections[FlowState]
+    flow_executor: Executor[FlowState]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Worker:
+    """What a worker process needs."""
+
+    runner: WorkRunner
+    recovery: Recovery
+    leases: WorkLeases
+    clock: Clock
+
+
+def build_engine(config: EngineConfig) -> Engine:
+    """The engine on the Redis of the configuration."""
+    return assemble_engine(config, _parts(config, make_celery(config)))
+
+
+def build_worker(config: EngineConfig, celery: Celery) -> Worker:
+    """The parts that the tasks of one worker process use."""
+    return assemble_worker(config, _parts(config, celery))
+
+
+def assemble_engine(config: EngineConfig, parts: Parts) -> Engine:
+    """The engine on these parts."""
+    stores = parts.stores
+    queries = Queries(
+        engine_store=stores.engine,
+        flow_store=stores.flows,
+        index=stores.index,
+        catalog=parts.catalog,
+        cluster=parts.cluster,
+        flows=parts.flows,
+    )
+    return Engine(
+        node_id=NodeID(config.node_id),
+        work_defaults=config.retry,
+        queries=queries,
+        scripts=parts.scripts,
+        catalog=_engine_executor(parts, parts.catalog),
+        cluster=_engine_executor(parts, parts.cluster),
+        flows=parts.flow_executor,
+    )
+
+
+def assemble_worker(config: EngineConfig, parts: Parts) -> Worker:
+    """The worker on these parts."""
+    http = HttpStepClient(
+        timeout_ms=config.step_timeout_ms,
+        max_response_bytes=config.max_step_response_bytes,
+        protocol=config.step_protocol,
+        connections=config.work_threads,
+    )
+    runner = WorkRunner(
+        worker_id=f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}",
+        flows=parts.flow_executor,
+        projections=parts.flows,
+        leases=parts.stores.flow_leases,
+        clients={
+            StepType.SYNC: http,
+            StepType.ASYNC: http,
+            StepType.SCRIPT: ScriptStepClient(parts.scripts),
+        },
+        webhook_base_url=config.webhook_base_url,
+    )
+    recovery = Recovery(
+        projections=parts.flows,
+        leases=parts.stores.flow_leases,
+        dispatcher=parts.dispatcher,
+        clock=parts.clock,
+        interval_seconds=config.recovery_interval_seconds,
+        grace_seconds=config.recovery_grace_seconds,
+    )
+    return Worker(runner=runner, recovery=recovery, leases=parts.stores.flow_leases, clock=parts.clock)
+
+
+def assemble_parts(config: EngineConfig, stores: Stores, dispatcher: Dispatcher, clock: Clock) -> Parts:
+    """The shared parts on these adapters."""
+    scripts = ScriptRegistry(timeout_ms=config.script_timeout_ms, memory_mb=config.script_memory_mb)
+    flows = Projections(
+        stores.flows, FlowAggregate(config.recovery_grace_seconds), ProjectionCache(config.flow_cache_size)
+    )
+    return Parts(
+        clock=clock,
+        scripts=scripts,
+        dispatcher=dispatcher,
+        stores=stores,
+        catalog=Projections(stores.engine, CatalogAggregate(), ProjectionCache(CATALOG_CACHE)),
+        cluster=Projections(stores.engine, ClusterAggregate(), ProjectionCache(CATALOG_CACHE)),
+        flows=flows,
+        flow_executor=Executor(
+            store=stores.flows,
+            projections=flows,
+            leases=stores.flow_leases,
+            clock=clock,
+            scripts=scripts,
+            dispatcher=dispatcher,
+        ),
+    )
+
+
+def _engine_executor(parts: Parts, projections: Projections[S]) -> Executor[S]:
+    return Executor(
+        store=parts.stores.engine,
+        projections=projections,
+        leases=parts.stores.engine_leases,
+        clock=parts.clock,
+        scripts=parts.scripts,
+        dispatcher=parts.dispatcher,
+    )
+
+
+def _parts(config: EngineConfig, celery: Celery) -> Parts:
+    return assemble_parts(config, _redis_stores(config), _dispatcher(config, celery), SystemClock())
+
+
+def _redis_stores(config: EngineConfig) -> Stores:
+    engine, flows = config.engine_redis, config.flow_redis
+    engine_client, flow_client = connect(engine), connect(flows)
+    prefix = queue_key_prefix(config) if shares_flow_redis(config) else ""
+    return Stores(
+        engine=RedisEventStore(engine_client, engine.prefix, store_name="engine", trimmed=True),
+        flows=RedisEventStore(
+            flow_client,
+            flows.prefix,
+            store_name="flow",
+            unacked_key=prefix and prefix + "unacked",
+            unacked_index_key=prefix and prefix + "unacked_index",
+        ),
+        index=RedisFlowIndex(flow_client, flows.prefix),
+        engine_leases=RedisWorkLeases(engine_client, engine.prefix, store_name="engine"),
+        flow_leases=RedisWorkLeases(flow_client, flows.prefix),
+    )
+
+
+def _dispatcher(config: EngineConfig, celery: Celery) -> Dispatcher:
+    longest_wait = config.visibility_timeout_seconds / 2
+    if shares_flow_redis(config):
+        return SharedRedisDispatcher(celery, longest_wait, queue_key_prefix(config))
+    return CeleryDispatcher(celery, longest_wait)

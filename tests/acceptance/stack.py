@@ -1,0 +1,268 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A whole Argyll of real processes on ports of its own, whose parts can be killed and started again.
+
+The commands are those of `argyll api`, `argyll worker` and `argyll beat`, without the supervisor that would start
+again at once what a test has killed. Redis keeps an append-only file.
+"""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from celery import Celery
+from redis import Redis
+from redis.exceptions import RedisError
+
+from argyll_api.cli.workers import Fleet, beat_child, worker_children
+from argyll_engine.config import EngineConfig
+from argyll_engine.store.connect import connect
+from argyll_engine.tasks.app import make_celery, queue_key_prefix
+from tests.acceptance.client import Client, eventually
+from tests.contract.redis_server import bundled_server
+
+ROOT = Path(__file__).parents[2]
+LEASE_SECONDS = 2.0
+"""Long enough for a busy machine to refresh it in time."""
+GRACE_SECONDS = 1.0
+INTERVAL_SECONDS = 0.5
+STOP_SECONDS = 20
+STEPS, WORK = "steps1", "work1"
+WORKERS = (STEPS, WORK)
+
+
+class Part:
+    """One process: a command line that can be started, killed and started again."""
+
+    def __init__(self, argv: tuple[str, ...], environment: Mapping[str, str], log: Path) -> None:
+        self._argv, self._environment, self._log = argv, dict(environment), log
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the process is there."""
+        return self._process is not None and self._process.poll() is None
+
+    def start(self) -> None:
+        """Start it, unless it runs."""
+        if not self.is_running:
+            with self._log.open("ab") as log:
+                self._process = subprocess.Popen(
+                    self._argv, cwd=ROOT, env=self._environment, stdout=log, stderr=subprocess.STDOUT
+                )
+
+    def kill(self) -> None:
+        """End it as -9 does: without a chance to tidy up."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Let it hang within the block: it holds what it has and does nothing."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._process.send_signal(signal.SIGCONT)
+
+    def twin(self) -> "Part":
+        """Another process of the same command line."""
+        return Part(self._argv, self._environment, self._log)
+
+    def stop(self) -> None:
+        """End it in order, or by force after a while."""
+        if self._process is not None and self.is_running:
+            self._process.send_signal(signal.SIGTERM)
+            try:
+                self._process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                self.kill()
+
+
+class RedisPart(Part):
+    """A redis-server on a Unix socket, with an append-only file that is synced every second."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(exist_ok=True)
+        self.folder = folder
+        self.socket = folder / "redis.sock"
+        options = {"port": "0", "unixsocket": str(self.socket), "dir": str(folder), "save": "", "daemonize": "no"}
+        options |= {"appendonly": "yes", "appendfsync": "everysec"}
+        argv = (str(bundled_server()), *(word for name, value in options.items() for word in (f"--{name}", value)))
+        super().__init__(argv, _base_environment(), folder / "redis.log")
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        super().start()
+        with Redis(unix_socket_path=str(self.socket)) as client:
+            eventually("an answer of Redis", lambda: _answers(client))
+
+    def lose_everything(self) -> None:
+        """Forget all that was kept; only while it is not running."""
+        (self.folder / "appendonly.aof").unlink(missing_ok=True)
+
+
+class Stack:
+    """Redis, API, workers and beat. What a test has killed, `mend` starts again."""
+
+    def __init__(self, folder: Path, broker: RedisPart | None = None, **variables: str) -> None:
+        self.redis = RedisPart(folder / "redis")
+        self.broker = broker
+        environment = _base_environment() | self._variables(folder) | variables
+        self.config = EngineConfig.from_env(environment)
+        self.log = folder / "argyll.log"
+        api = (sys.executable, "-P", "-m", "argyll_api.cli", "api", "--threads", "8")
+        self.api = Part(api, environment, self.log)
+        specs = worker_children(self.config, Fleet(steps=1, work=1, node="stack"))
+        self.workers = {spec.name: Part(spec.argv, environment, self.log) for spec in specs}
+        self.beat = Part(beat_child(self.config).argv, environment, self.log)
+        self.client = Client(f"http://127.0.0.1:{self.config.api_port}")
+
+    def _variables(self, folder: Path) -> dict[str, str]:
+        address = f"unix://{self.redis.socket}"
+        broker = {"CELERY_BROKER_URL": f"redis+socket://{self.broker.socket}"} if self.broker else {}
+        return broker | {
+            "ENGINE_REDIS_ADDR": address,
+            "FLOW_REDIS_ADDR": address,
+            "API_HOST": "127.0.0.1",
+            "API_PORT": str(_free_port()),
+            "WORKER_LEASE": f"{LEASE_SECONDS}s",
+            "RECOVERY_GRACE": f"{GRACE_SECONDS}s",
+            "RECOVERY_INTERVAL": f"{INTERVAL_SECONDS}s",
+            "ARGYLL_DATA_DIR": str(folder),
+        }
+
+    # ---- verbs ----
+
+    def mend(self) -> None:
+        """Start whatever does not run, and wait until the API answers."""
+        for server in filter(None, (self.redis, self.broker)):
+            server.start()
+        for part in (self.api, *self.workers.values(), self.beat):
+            part.start()
+        eventually("an answer of the API", self._is_serving)
+
+    def kill_worker(self, *names: str) -> None:
+        """Kill these worker processes, or all."""
+        for name in names or WORKERS:
+            self.workers[name].kill()
+
+    def start_worker(self, *names: str) -> None:
+        """Start these worker processes, or all."""
+        for name in names or WORKERS:
+            self.workers[name].start()
+
+    @contextmanager
+    def replaced_worker(self, name: str) -> Iterator[None]:
+        """A worker process hangs within the block, and another one is there."""
+        twin = self.workers[name].twin()
+        with self.workers[name].paused():
+            twin.start()
+            try:
+                yield
+            finally:
+                twin.stop()
+
+    def kill_redis(self) -> None:
+        """Kill the flow store's Redis."""
+        self.redis.kill()
+
+    def start_redis(self) -> None:
+        """Start it again with what it kept."""
+        self.redis.start()
+
+    def stop(self) -> None:
+        """End all, the servers last."""
+        for part in (self.beat, self.api, *self.workers.values()):
+            part.stop()
+        for server in filter(None, (self.redis, self.broker)):
+            server.kill()
+
+    # ---- looking inside ----
+
+    @contextmanager
+    def flow_redis(self) -> Iterator[Redis]:
+        """A client of the flow store's Redis."""
+        with connect(self.config.flow_redis) as client:
+            yield client
+
+    @contextmanager
+    def broker_redis(self) -> Iterator[Redis]:
+        """A client of the Redis that holds the queues."""
+        with Redis(unix_socket_path=str((self.broker or self.redis).socket)) as client:
+            yield client
+
+    def queue_key(self, name: str) -> str:
+        """Where the broker keeps a queue, or its other keys."""
+        return name if self.broker else queue_key_prefix(self.config) + name
+
+    def lose_messages(self, *queues: str) -> int:
+        """How many messages of these queues were dropped, as a broker does that forgets."""
+        with self.broker_redis() as client:
+            count = sum(client.llen(self.queue_key(queue)) for queue in queues)
+            client.delete(*map(self.queue_key, queues))
+        return count
+
+    def forget_deliveries(self) -> None:
+        """Let the broker forget what workers had taken and not acknowledged; killed ones leave it for an hour."""
+        with self.broker_redis() as client:
+            client.delete(self.queue_key("unacked"), self.queue_key("unacked_index"))
+
+    def has_idle_queues(self, *queues: str) -> bool:
+        """Whether every message of these queues, and each that a worker has taken, is done."""
+        with self.broker_redis() as client:
+            waiting = sum(client.llen(self.queue_key(queue)) for queue in queues)
+            return waiting + client.hlen(self.queue_key("unacked")) == 0
+
+    def due_at_ms(self, flow_id: str) -> float | None:
+        """When recovery looks at a flow again; every look moves it."""
+        with self.flow_redis() as client:
+            score: Any = client.zscore(f"{{{self.config.flow_redis.prefix}}}:due", flow_id)
+        return None if score is None else float(score)
+
+    def await_looks(self, flow_id: str, count: int) -> None:
+        """Wait until recovery has looked at a flow so many times."""
+        seen = {self.due_at_ms(flow_id)}
+
+        def has_looked() -> bool:
+            seen.add(self.due_at_ms(flow_id))
+            return len(seen) > count
+
+        eventually(f"{count} looks at {flow_id}", has_looked)
+
+    @contextmanager
+    def celery(self) -> Iterator[Celery]:
+        """The Celery app of the configuration, to publish with."""
+        app = make_celery(self.config)
+        yield app
+        app.close()
+
+    def _is_serving(self) -> bool:
+        try:
+            return self.client.get("/health").status == 200 and self.client.get("/engine/step").status == 200
+        except OSError:
+            return False
+
+
+def _base_environment() -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if name in ("HOME", "PATH", "LANG")}
+    return kept | {"PYTHONPATH": str(ROOT)}
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def _answers(client: Redis) -> bool:
+    try:
+        return bool(client.ping())
+    except (RedisError, OSError):
+        return False

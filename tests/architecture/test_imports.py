@@ -1,0 +1,244 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who may import whom, as a table: the rules of docs/architecture.md, held against every module of the packages."""
+
+import ast
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+import pytest
+
+from tests.architecture.sources import ROOT, Module, packages
+
+PURE = ("model", "policy", "plan", "evolve", "decide", "react")
+FORBIDDEN_IN_PURE = {"time", "random", "uuid", "os", "logging", "threading", "secrets", "socket", "subprocess"}
+FORBIDDEN_CALLS = {"now", "utcnow", "today", "open", "print"}
+FORBIDDEN_FILES = {"utils", "util", "helpers", "helper", "common", "misc", "base"}
+
+SHELL = ("log", "errors", "ports", "model", "codec")
+ADAPTER = ("model", "policy", "ports", "codec", "config", "log", "errors")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What the modules that `pattern` names may import of the engine, and of other distributions.
+
+    A module belongs to the first rule that matches it. `inner` names are parts of `argyll_engine`; a module may
+    always import its own package. `outer` names are top-level packages from outside the standard library.
+    """
+
+    pattern: str
+    inner: tuple[str, ...] = ()
+    outer: tuple[str, ...] = ()
+
+
+# ---- the engine ------------------------------------------------------------------------------
+
+ENGINE = (
+    # pure
+    Rule("model.*"),
+    # msgspec here is a pure function from text to values: the answer of a step, the text of an argument
+    Rule("policy.outcome", ("model", "errors"), ("msgspec",)),
+    Rule("policy.arguments", ("model", "errors"), ("msgspec",)),
+    Rule("policy.*", ("model", "errors")),
+    Rule("evolve.*", ("model", "errors")),
+    Rule("plan.*", ("model", "policy", "errors")),
+    Rule("decide.*", ("model", "policy", "evolve", "errors")),
+    Rule("react", ("model", "policy", "errors")),
+    # what everybody may know
+    Rule("errors"),
+    Rule("ports", ("model",)),
+    Rule("address"),
+    Rule("durations"),
+    Rule("clock"),
+    Rule("variables", ("address", "durations")),
+    Rule("config", ("address", "durations", "errors", "model", "variables")),
+    Rule("log", ("address",)),
+    Rule("codec.*", ("model", "errors"), ("msgspec",)),
+    # shell
+    Rule("cache", ("model",)),
+    Rule("aggregates", ("model", "decide", "evolve", "react", "ports", "codec", "errors")),
+    Rule("projections", (*SHELL, "aggregates", "cache")),
+    Rule("executor", (*SHELL, "projections")),
+    Rule("query", (*SHELL, "projections")),
+    Rule("recovery", (*SHELL, "projections", "react")),
+    Rule("work_runner", (*SHELL, "policy", "executor", "projections")),
+    Rule("engine", ("model", "policy", "plan", "ports", "errors", "executor", "query")),
+    # adapters: never one another
+    Rule("dispatch", ADAPTER, ("celery", "kombu")),
+    Rule("store.*", ADAPTER, ("redis",)),
+    Rule("scripting.lua", ADAPTER, ("lupa",)),
+    Rule("scripting.*", ADAPTER),
+    Rule("invoke.http", ADAPTER, ("urllib3",)),
+    Rule("invoke.*", ADAPTER, ("msgspec",)),
+    # entry
+    Rule("tasks.*", ("model", "errors", "ports", "config", "dispatch", "wiring", "log"), ("celery", "kombu")),
+    Rule("wiring", ("*",), ("celery",)),
+    Rule("", ()),  # the package itself
+)
+
+# ---- its two siblings: `inner` as above, own package always, never each other ------------------
+
+API_EDGE = ("model", "errors", "codec", "ports", "log", "engine", "config", "query")
+API = (
+    Rule("wsgi", (*API_EDGE, "wiring")),
+    Rule("cli.client", (), ("click", "urllib3")),
+    Rule("cli.serve", ("config",), ("click", "granian")),
+    Rule("cli.startup", ("config", "errors", "log", "store"), ("click",)),
+    Rule("cli.*", ("config", "errors", "log", "model"), ("click", "rich")),
+    Rule("schemas.*", ("model", "errors", "codec"), ("marshmallow",)),
+    Rule("hooks", API_EDGE, ("flask", "werkzeug")),
+    Rule("*", API_EDGE, ("flask",)),
+)
+
+ARCHIVER = (Rule("", ()),)
+
+RULES = {"argyll_engine": ENGINE, "argyll_api": API, "argyll_archiver": ARCHIVER}
+
+LATE = {
+    "argyll_api.cli.serve": {"granian.constants", "granian.log", "granian.server", "argyll_api.wsgi"},
+}
+"""Imports inside functions, each with its reason beside it in the code: the server is loaded by the command that
+serves, and the application by the process that answers requests."""
+
+
+# ---- reading modules -------------------------------------------------------------------------
+
+
+def _imports(tree: ast.AST) -> Iterator[str]:
+    """Dotted names of everything that is imported, at any depth."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from _imported_from(node)
+
+
+def _imported_from(node: ast.ImportFrom) -> list[str]:
+    """`from argyll_engine import log` brings in the module `argyll_engine.log`, not only the package."""
+    module = node.module or ""
+    return [f"{module}.{alias.name}" for alias in node.names] if module in RULES else [module]
+
+
+def _split(module: Module) -> tuple[str, str]:
+    """(package, dotted name below it)."""
+    package, _, rest = module.name.partition(".")
+    return package, rest
+
+
+def _rule_of(module: Module) -> Rule | None:
+    package, rest = _split(module)
+    return next((rule for rule in RULES[package] if _matches(rule.pattern, rest)), None)
+
+
+def _matches(pattern: str, name: str) -> bool:
+    return fnmatchcase(name, pattern) or pattern.removesuffix(".*") == name
+
+
+def _faults(module: Module) -> Iterator[str]:
+    rule = _rule_of(module)
+    if rule is None:
+        yield f"{module.path}: no rule says what it may import"
+        return
+    package, rest = _split(module)
+    for name in _imports(module.tree):
+        top, _, below = name.partition(".")
+        if top in RULES:
+            is_own = top == package and (package != "argyll_engine" or below.split(".")[0] == rest.split(".")[0])
+            if not is_own and not _may(rule, top, below):
+                yield f"{module.path}: {name}"
+        elif top not in sys.stdlib_module_names and top not in rule.outer:
+            yield f"{module.path}: {name}"
+
+
+def _may(rule: Rule, top: str, below: str) -> bool:
+    return top == "argyll_engine" and ("*" in rule.inner or below.split(".")[0] in rule.inner)
+
+
+def _pure() -> list[Module]:
+    return [module for module in packages() if module.name.split(".")[1:2] and module.name.split(".")[1] in PURE]
+
+
+# ---- the tests -------------------------------------------------------------------------------
+
+
+def test_every_module_imports_only_what_its_rule_allows() -> None:
+    """Arrows point inward only; each foreign library is met in its own place."""
+    assert [] == [fault for module in packages() for fault in _faults(module)]
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "source"),
+    [
+        ("argyll_engine/decide/x.py", "argyll_engine.decide.x", "from argyll_engine.store.keys import Keys"),
+        ("argyll_engine/store/x.py", "argyll_engine.store.x", "from argyll_engine import dispatch"),
+        ("argyll_engine/model/x.py", "argyll_engine.model.x", "import redis"),
+        ("argyll_engine/engine.py", "argyll_engine.engine", "def f():\n    import argyll_api.app"),
+        ("argyll_api/routes/x.py", "argyll_api.routes.x", "from argyll_engine.store.redis import RedisEventStore"),
+        ("argyll_archiver/x.py", "argyll_archiver.x", "import argyll_api"),
+        ("argyll_engine/newcomer.py", "argyll_engine.newcomer", ""),
+    ],
+)
+def test_the_check_finds_what_is_forbidden(path: str, name: str, source: str) -> None:
+    """A rule that cannot be broken would hold nothing."""
+    module = Module(path=path, name=name, text=source, tree=ast.parse(source))
+    assert 1 == len(list(_faults(module)))
+
+
+def test_the_pure_zone_is_there() -> None:
+    """The tests on purity look at every part of it."""
+    assert set(PURE) == {module.name.split(".")[1] for module in _pure()}
+
+
+def test_the_pure_zone_imports_no_world() -> None:
+    """Time, chance, the environment and logs come in as facts or not at all."""
+    found = {
+        module.path: FORBIDDEN_IN_PURE & {name.split(".")[0] for name in _imports(module.tree)} for module in _pure()
+    }
+    assert {} == {path: names for path, names in found.items() if names}
+
+
+def test_the_pure_zone_calls_no_clock_and_opens_nothing() -> None:
+    """`datetime` is a value there, `datetime.now()` is not asked."""
+    calls = [
+        f"{module.path}:{node.lineno}"
+        for module in _pure()
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in FORBIDDEN_CALLS
+    ]
+    assert [] == calls
+
+
+def test_imports_stand_at_the_top() -> None:
+    """An import inside a function hides an arrow; the exceptions are named in this file."""
+    late = {
+        module.name: {name for f in ast.walk(module.tree) if isinstance(f, ast.FunctionDef) for name in _imports(f)}
+        for module in packages()
+    }
+    assert {name: found for name, found in late.items() if found} == LATE
+
+
+def test_no_rule_is_idle() -> None:
+    """A rule that no module needs any more goes with the last one that did."""
+    used = {(_split(module)[0], _rule_of(module)) for module in packages()}
+    assert [] == [rule.pattern for package, rules in RULES.items() for rule in rules if (package, rule) not in used]
+
+
+def test_the_page_has_the_same_table() -> None:
+    """The rules of docs/architecture.md are those of this file, row for row."""
+    section = (ROOT / "docs" / "architecture.md").read_text("utf-8").partition("\n## Who may import whom\n")[2]
+    documented = [line for line in section.partition("\n## ")[0].split("\n") if line.startswith("| `argyll")]
+    assert [row_of(package, rule) for package, rules in RULES.items() for rule in rules] == documented
+
+
+def row_of(package: str, rule: Rule) -> str:
+    """The line of the page for a rule."""
+    name = ".".join(filter(None, (package, rule.pattern)))
+    inner, outer = (" ".join(f"`{word}`" for word in sorted(words)) or "–" for words in (rule.inner, rule.outer))
+    return f"| `{name}` | {inner.replace('`*`', 'everything')} | {outer} |"
+
+
+def test_no_file_has_a_name_that_says_nothing() -> None:
+    """What is in a file can be told from its name."""
+    assert [] == [module.path for module in packages() if module.name.split(".")[-1] in FORBIDDEN_FILES]

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The console command as a whole: which commands there are, and what it says of itself."""
+
+import importlib.metadata
+import importlib.util
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from argyll_api.cli import main
+from argyll_api.cli.workers import Fleet, worker_children
+from argyll_engine.config import EngineConfig
+
+
+def test_every_command_is_there() -> None:
+    """Processes, `down`, and the clients of the API; each with a help text."""
+    assert ["api", "beat", "down", "flow", "flower", "plan", "step", "up", "worker"] == sorted(main.commands)
+    assert [] == [name for name, command in main.commands.items() if not command.help]
+
+
+def test_the_version_is_that_of_the_distribution() -> None:
+    """`argyll --version` prints what is installed."""
+    said = CliRunner().invoke(main, ["--version"])
+    assert (0, f"argyll, version {importlib.metadata.version('argyll')}\n") == (said.exit_code, said.output)
+
+
+def test_workers_are_ordinary_celery_workers() -> None:
+    """Solo pools serve `steps`; a thread pool serves `work` and `beat`; every node has a name of its own."""
+    children = worker_children(EngineConfig(work_threads=7), Fleet(steps=2, work=1, node="box"))
+    pools = {child.name: " ".join(child.argv[child.argv.index("-n") + 1 :][:7]) for child in children}
+    assert {
+        "steps1": "steps1@box -P solo -Q steps --without-gossip --without-mingle",
+        "steps2": "steps2@box -P solo -Q steps --without-gossip --without-mingle",
+        "work1": "work1@box -P threads -c 7 -Q work,beat",
+    } == pools
+
+
+def test_flower_must_be_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the extra there is one line that says how to get it, and exit code 2."""
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    said = CliRunner().invoke(main, ["flower"])
+    assert (2, "argyll: Flower is not installed: pip install 'argyll[flower]'\n") == (said.exit_code, said.output)
+
+
+def test_workers_need_something_to_run() -> None:
+    """No process of either kind is a refusal, not a supervisor that waits for nothing."""
+    said = CliRunner().invoke(main, ["worker", "--steps", "0", "--work", "0"])
+    assert (2, "argyll: --steps 0 and --work 0: nothing to run\n") == (said.exit_code, said.output)
+
+
+def test_the_tree_has_what_the_distribution_names() -> None:
+    """Pins, marks of typing and the licence are where setup.cfg and the Makefile look for them."""
+    root = Path(__file__).parents[2]
+    names = ("LICENSE", "requirements/base.txt", "requirements/test.txt", "requirements/dev.txt")
+    marks = tuple(f"{package}/py.typed" for package in ("argyll_engine", "argyll_api"))
+    assert [] == [name for name in names + marks if not (root / name).exists()]

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The stores under test, once on memory and once on a real Redis, each test on keys of its own."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from argyll_engine.ports import EventStore, FlowIndex, WorkLeases
+from argyll_engine.store.connect import connect
+from argyll_engine.store.index import RedisFlowIndex
+from argyll_engine.store.leases import RedisWorkLeases
+from argyll_engine.store.memory import MemoryBackend, MemoryEventStore, MemoryFlowIndex, MemoryWorkLeases
+from argyll_engine.store.redis import RedisEventStore
+from tests.contract.redis_server import RedisServer
+
+_PREFIXES = (f"test:{number}" for number in count())
+UNACKED_KEY = "unacked"
+UNACKED_INDEX_KEY = "unacked_index"
+
+
+@dataclass(frozen=True)
+class Backend:
+    """The stores of one backend, and what a broker on it would see."""
+
+    store: EventStore
+    trimmed_store: EventStore
+    index: FlowIndex
+    leases: WorkLeases
+    client: Redis | None = None
+    memory: MemoryBackend | None = None
+
+    def messages(self, queue: str) -> list[bytes]:
+        """What was committed to a queue, oldest first."""
+        if self.memory is not None:
+            return self.memory.queues.get(queue, [])
+        assert self.client is not None
+        messages: Any = self.client.lrange(queue, 0, -1)
+        return list(reversed(messages))
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """A server that all tests share."""
+    yield from _running(tmp_path_factory.mktemp("redis"))
+
+
+@pytest.fixture
+def own_server(tmp_path: Path) -> Iterator[RedisServer]:
+    """A server that one test may stop and start."""
+    yield from _running(tmp_path)
+
+
+def _running(folder: Path) -> Iterator[RedisServer]:
+    server = RedisServer(folder)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def client(redis_server: RedisServer) -> Iterator[Redis]:
+    """A client of the shared server, which is empty."""
+    with connect(redis_server.config()) as client:
+        client.flushall()
+        yield client
+
+
+@pytest.fixture(params=["memory", "redis"])
+def backend(request: pytest.FixtureRequest) -> Backend:
+    """Each backend in turn."""
+    if request.param == "memory":
+        return _memory_backend()
+    client = request.getfixturevalue("client")
+    assert isinstance(client, Redis)
+    return redis_backend(client)
+
+
+def _memory_backend() -> Backend:
+    memory = MemoryBackend()
+    return Backend(
+        store=MemoryEventStore(memory),
+        trimmed_store=MemoryEventStore(memory, trimmed=True),
+        index=MemoryFlowIndex(memory),
+        leases=MemoryWorkLeases(memory),
+        memory=memory,
+    )
+
+
+def redis_backend(client: Redis) -> Backend:
+    """The stores on a Redis, under a prefix that no other test uses."""
+    prefix = next(_PREFIXES)
+    flow_store = RedisEventStore(
+        client,
+        prefix,
+        store_name="flow",
+        unacked_key=UNACKED_KEY,
+        unacked_index_key=UNACKED_INDEX_KEY,
+    )
+    return Backend(
+        store=flow_store,
+        trimmed_store=RedisEventStore(client, prefix, store_name="engine", trimmed=True),
+        index=RedisFlowIndex(client, prefix),
+        leases=RedisWorkLeases(client, prefix),
+        client=client,
+    )

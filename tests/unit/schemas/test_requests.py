@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Starts, previews, queries and problems from JSON."""
+
+import pytest
+
+from argyll_api.schemas.flow import StartRequest, load_start
+from argyll_api.schemas.plan import PlanRequest, load_plan
+from argyll_api.schemas.query import load_query
+from argyll_api.schemas.webhook import load_outputs, load_problem, refused_as
+from argyll_engine.errors import InvalidJSONError, InvalidRequestError
+from argyll_engine.model.listing import FlowQuery
+
+
+def test_a_start():
+    """Id sanitised, lists as tuples, init and labels by name."""
+    raw = {"id": "A!", "goals": ["g"], "init": {"x": [1], "y": 2, "z": None}, "labels": {"k": "v", "n": None}}
+    assert load_start(raw) == StartRequest(
+        flow_id="a", goals=("g",), init={"x": (1,), "y": (2,), "z": None}, labels={"k": "v", "n": ""}
+    )
+
+
+def test_a_plan():
+    """Goals and init, and nothing of the rest is read."""
+    assert load_plan({"goals": ["g", "g"], "id": 5}) == PlanRequest(goals=("g", "g"), init={})
+
+
+def test_a_start_within_its_limits_is_no_copy_of_the_request():
+    """What the engine gets cannot be changed by whoever holds the body."""
+    raw = {"id": "f", "goals": ["g"], "init": {"x": [1]}, "labels": {}}
+    start = load_start(raw)
+    raw["init"]["x"].append(2)
+    raw["goals"].append("h")
+    assert (start.init["x"], start.goals) == ((1,), ("g",))
+
+
+@pytest.mark.parametrize("raw", [{}, {"cursor": ""}, {"sort": None, "limit": 0}, {"sort": "recent_asc"}])
+def test_the_empty_query(raw):
+    """Empty members do not filter."""
+    assert load_query(raw) == FlowQuery()
+
+
+def test_outputs_are_taken_as_they_are():
+    """An object or null."""
+    assert [load_outputs(raw) for raw in ({"A": [1]}, {}, None)] == [{"A": [1]}, {}, None]
+
+
+@pytest.mark.parametrize(
+    "raw,text",
+    [
+        ({"detail": "d", "title": "t"}, "d"),
+        ({"title": "t", "status": 404}, "t"),
+        ({"status": 404}, "Not Found"),
+        ({}, ""),
+    ],
+)
+def test_the_text_of_a_problem(raw, text):
+    """Detail before title before the phrase of the status."""
+    assert load_problem(raw) == text
+
+
+def test_refusals_can_be_reworded():
+    """Only those of the shape of a body."""
+    with pytest.raises(InvalidRequestError, match=r"^No\.$"), refused_as("No."):
+        raise InvalidJSONError("whatever", "where")

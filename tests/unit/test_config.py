@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the environment means, and how its faults are told."""
+
+from dataclasses import fields, replace
+from typing import get_type_hints
+
+import pytest
+
+from argyll_engine.config import EngineConfig, RedisConfig, WorkDefaults
+from argyll_engine.errors import ConfigError
+from argyll_engine.variables import VARIABLES
+
+DEFAULT = EngineConfig()
+
+
+def _faults(environment: dict[str, str]) -> tuple[str, ...]:
+    with pytest.raises(ConfigError) as caught:
+        EngineConfig.from_env(environment)
+    return caught.value.faults
+
+
+def test_an_empty_environment_gives_the_defaults() -> None:
+    """Nothing set, and everything set to an empty text, both give the defaults of the dataclass."""
+    empty = {name: "" for row in VARIABLES for name in row.names}
+    assert [DEFAULT, DEFAULT] == [EngineConfig.from_env({}), EngineConfig.from_env(empty)]
+
+
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        ({"API_PORT": "9000"}, {"api_port": 9000, "webhook_base_url": "http://localhost:9000"}),
+        ({"ENGINE_PORT": "9000"}, {"api_port": 9000, "webhook_base_url": "http://localhost:9000"}),
+        ({"API_PORT": "9000", "ENGINE_PORT": "9000"}, {"api_port": 9000, "webhook_base_url": "http://localhost:9000"}),
+        (
+            {"API_PORT": "9000", "WEBHOOK_BASE_URL": "https://a.example/x/"},
+            {"api_port": 9000, "webhook_base_url": "https://a.example/x"},
+        ),
+        ({"LOG_LEVEL": "warn"}, {"log_level": "warn"}),
+        ({"ENGINE_LOGGING_LEVEL": "DEBUG"}, {"log_level": "debug"}),
+        ({"LOG_FORMAT": "console"}, {"log_format": "console"}),
+        ({"STEP_TIMEOUT": "1"}, {"step_timeout_ms": 1}),
+        ({"STEP_TIMEOUT": "31536000000"}, {"step_timeout_ms": 31_536_000_000}),
+        ({"STEP_PROTOCOL": "envelope"}, {"step_protocol": "envelope"}),
+        ({"STEP_UNHEALTHY": "fail"}, {"step_unhealthy": "fail"}),
+        ({"RETRY_MAX_RETRIES": "3"}, {"retry": WorkDefaults(max_retries=3)}),
+        ({"RETRY_INITIAL_BACKOFF": "20"}, {"retry": WorkDefaults(init_backoff_ms=20)}),
+        ({"RETRY_BACKOFF_MS": "20"}, {"retry": WorkDefaults(init_backoff_ms=20)}),
+        ({"RETRY_BACKOFF": "20"}, {"retry": WorkDefaults(init_backoff_ms=20)}),
+        ({"RETRY_MAX_BACKOFF_MS": "2000"}, {"retry": WorkDefaults(max_backoff_ms=2000)}),
+        ({"RETRY_BACKOFF_TYPE": "linear"}, {"retry": WorkDefaults(backoff_type="linear")}),
+        ({"MEMO_CACHE_SIZE": "1"}, {"memo_cache_size": 1}),
+        ({"TIMEBOX_CACHE_SIZE": "1024000"}, {"flow_cache_size": 1_024_000}),
+        ({"FLOW_CACHE_SIZE": "7"}, {"flow_cache_size": 7}),
+        ({"RAFT_NODE_ID": "a-2"}, {"node_id": "a-2"}),
+        ({"ENV": "staging"}, {"environment": "staging"}),
+        ({"CELERY_BROKER_URL": "amqp://h//"}, {"broker_url": "amqp://h//"}),
+        (
+            {"RECOVERY_INTERVAL": "500ms", "RECOVERY_GRACE": "1m30s"},
+            {"recovery_interval_seconds": 0.5, "recovery_grace_seconds": 90.0},
+        ),
+        (
+            {"WORKER_LEASE": "2s", "BROKER_VISIBILITY_TIMEOUT": "24h"},
+            {"worker_lease_seconds": 2.0, "visibility_timeout_seconds": 86_400.0},
+        ),
+        ({"CATALOG_SNAPSHOT_WORKERS": "0"}, {}),
+        ({"RAFT_ADDRESS": "localhost:9701", "ARCHIVE_MAX_AGE": "1d"}, {}),  # not ours
+        (
+            {"ENGINE_REDIS_ADDR": "a:1", "ENGINE_REDIS_DB": "2"},
+            {"engine_redis": RedisConfig(addr="a:1", db=2, prefix="argyll:engine")},
+        ),
+        (
+            {"CATALOG_REDIS_ADDR": "a:1", "CATALOG_REDIS_PASSWORD": " p "},
+            {"engine_redis": RedisConfig(addr="a:1", password=" p ", prefix="argyll:engine")},
+        ),
+        (
+            {"PARTITION_REDIS_ADDR": "[::1]:6379", "PARTITION_REDIS_PREFIX": "x"},
+            {"flow_redis": RedisConfig(addr="[::1]:6379", prefix="x")},
+        ),
+    ],
+)
+def test_a_variable_reaches_its_field(environment: dict[str, str], expected: dict[str, object]) -> None:
+    """Every spelling sets the field it stands for, and nothing else."""
+    assert replace(DEFAULT, **expected) == EngineConfig.from_env(environment)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("environment", "fault"),
+    [
+        ({"API_PORT": "x"}, "API_PORT='x': must be an integer from 1 to 65535"),
+        ({"API_PORT": "0"}, "API_PORT='0': must be an integer from 1 to 65535"),
+        ({"API_PORT": "65536"}, "API_PORT='65536': must be an integer from 1 to 65535"),
+        ({"API_PORT": " 80"}, "API_PORT=' 80': must be an integer from 1 to 65535"),
+        ({"API_PORT": "8_0"}, "API_PORT='8_0': must be an integer from 1 to 65535"),
+        ({"ENGINE_PORT": "-1"}, "ENGINE_PORT='-1': must be an integer from 1 to 65535"),
+        ({"LOG_LEVEL": "loud"}, "LOG_LEVEL='loud': must be one of debug, info, warn, error"),
+        ({"RETRY_MAX_RETRIES": "0"}, "RETRY_MAX_RETRIES='0': must be an integer from 1 to 1000"),
+        ({"RETRY_BACKOFF_TYPE": "random"}, "RETRY_BACKOFF_TYPE='random': must be one of fixed, linear, exponential"),
+        ({"MEMO_CACHE_SIZE": "0"}, "MEMO_CACHE_SIZE='0': must be an integer from 1 to 10240000"),
+        ({"RECOVERY_GRACE": "30"}, "RECOVERY_GRACE='30': must be a duration from 100ms to 1h, such as 10s"),
+        ({"RECOVERY_GRACE": "2h"}, "RECOVERY_GRACE='2h': must be a duration from 100ms to 1h, such as 10s"),
+        (
+            {"WEBHOOK_BASE_URL": "localhost:8080"},
+            "WEBHOOK_BASE_URL='localhost:8080': must be an http:// or https:// URL",
+        ),
+        ({"ENGINE_REDIS_DB": "-1"}, "ENGINE_REDIS_DB='-1': must be an integer from 0 to 65535"),
+        ({"FLOW_SNAPSHOT_WORKERS": "-1"}, "FLOW_SNAPSHOT_WORKERS='-1': must be an integer from 0 to 1024"),
+        ({"RETRY_MAX_BACKOFF": "10"}, "RETRY_MAX_BACKOFF='10': must be at least RETRY_INITIAL_BACKOFF, which is 1000"),
+        (
+            {"API_PORT": "1", "ENGINE_PORT": "2"},
+            "API_PORT='1' and ENGINE_PORT='2' disagree: set one, or both to the same",
+        ),
+        (
+            {"FLOW_CACHE_SIZE": "1", "TIMEBOX_CACHE_SIZE": "2"},
+            "FLOW_CACHE_SIZE='1' and TIMEBOX_CACHE_SIZE='2' disagree: set one, or both to the same",
+        ),
+    ],
+)
+def test_a_fault_names_variable_value_and_range(environment: dict[str, str], fault: str) -> None:
+    """A value that is not allowed is told in one line."""
+    assert (fault,) == _faults(environment)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "localhost",
+        "localhost:",
+        "localhost:0",
+        "localhost:65536",
+        "a:1,b:2",
+        "http://h:1",
+        "unix://x.sock",
+        "::1:6379",
+        "redis://h:1,g:2",
+        "redis+sentinel://h:1",
+        "redis://",
+    ],
+)
+def test_what_is_no_redis_address_is_refused(address: str) -> None:
+    """An address is one host and port, or a URL of a known scheme with all it needs."""
+    expected = (
+        f"FLOW_REDIS_ADDR={address!r}: must be host:port or a URL redis://, rediss://, unix:// or redis+sentinel://"
+    )
+    assert (expected,) == _faults({"FLOW_REDIS_ADDR": address})
+
+
+def test_all_faults_are_told_at_once() -> None:
+    """Start-up fails once, with every fault, in the order of the table."""
+    faults = _faults({"STEP_TIMEOUT": "x", "ENGINE_REDIS_ADDR": "y", "API_PORT": "1", "ENGINE_PORT": "2", "ENV": "z"})
+    assert ["ENGINE_REDIS_ADDR='y'", "API_PORT='1'", "STEP_TIMEOUT='x'"] == [
+        line.partition(" and ")[0].partition(":")[0] for line in faults
+    ]
+
+
+def test_no_fault_shows_a_password() -> None:
+    """Passwords are hidden where two spellings disagree and inside addresses that are refused."""
+    environment = {
+        "FLOW_REDIS_PASSWORD": "s3cret",
+        "PARTITION_REDIS_PASSWORD": "0ther",
+        "FLOW_REDIS_ADDR": "x://:s3cret@h",
+    }
+    text = "\n".join(_faults(environment))
+    assert [False, False, 3] == ["s3cret" in text, "0ther" in text, text.count("***")]
+
+
+def test_only_production_is_production() -> None:
+    """`ENV=production` is the one value that makes unsafe stores a refusal."""
+    values = ("production", "staging", "")
+    assert [True, False, False] == [EngineConfig.from_env({"ENV": value}).production for value in values]
+
+
+def test_every_parser_gives_the_type_of_its_field() -> None:
+    """The table's parsers and the annotations of the configuration agree, default by default."""
+    config = EngineConfig.from_env({})
+    hints = get_type_hints(EngineConfig)
+    wrong = [f.name for f in fields(config) if type(getattr(config, f.name)) is not hints[f.name]]
+    assert [] == wrong

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The whole engine on the memory store, without processes: tests deliver the messages themselves.
+
+Time stands still unless a test moves `clock`; steps answer what a test says.
+"""
+
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from argyll_engine.codec import decode, encode
+from argyll_engine.config import EngineConfig
+from argyll_engine.dispatch import RENDERERS
+from argyll_engine.engine import Engine
+from argyll_engine.model.effects import Effect
+from argyll_engine.model.ids import FlowID, Name, StepID, Token
+from argyll_engine.model.invocation import Invocation, Outcome, Succeeded
+from argyll_engine.model.step import Step, StepType
+from argyll_engine.ports import Message, QueueEntry
+from argyll_engine.recovery import Recovery
+from argyll_engine.store.memory import MemoryBackend, MemoryEventStore, MemoryFlowIndex, MemoryWorkLeases
+from argyll_engine.wiring import Parts, Stores, assemble_engine, assemble_parts
+from argyll_engine.work_runner import WorkRunner
+from tests.fakes import ManualClock
+
+Answers = Callable[[Invocation], Outcome]
+GRACE_SECONDS = 15.0
+
+
+class MemoryDispatcher:
+    """Keeps messages in the queues of the memory backend, as part of the commit or beside it."""
+
+    def __init__(self, backend: MemoryBackend) -> None:
+        self._backend = backend
+
+    def render(self, effects: Sequence[Effect], now: object) -> tuple[Message, ...]:
+        """The messages of these effects."""
+        return tuple(RENDERERS[type(effect)](effect) for effect in effects)
+
+    def seal(self, messages: Sequence[Message]) -> tuple[QueueEntry, ...]:
+        """Entries that tests can read."""
+        return tuple(
+            QueueEntry(key=message.queue, payload=encode([list(message.args), str(message.eta or "")]))
+            for message in messages
+        )
+
+    def publish(self, messages: Sequence[Message]) -> None:
+        """Puts the messages into the queues at once."""
+        for entry in self.seal(messages):
+            self._backend.queues.setdefault(entry.key, []).append(entry.payload)
+
+
+class AnsweringClient:
+    """A step client whose answers a test gives."""
+
+    def __init__(self, answers: Answers) -> None:
+        self.answers = answers
+        self.calls: list[Invocation] = []
+
+    def invoke(self, invocation: Invocation) -> Outcome:
+        """What the test says."""
+        self.calls.append(invocation)
+        return self.answers(invocation)
+
+
+class Workshop:
+    """Engine, one worker and recovery on one memory backend."""
+
+    def __init__(self, answers: Answers = lambda _: Succeeded(outputs={})) -> None:
+        self.clock = ManualClock()
+        self.backend = MemoryBackend()
+        self.config = EngineConfig(recovery_grace_seconds=GRACE_SECONDS)
+        self.leases = MemoryWorkLeases(self.backend, lambda: int(self.clock.at.timestamp() * 1000))
+        self.parts = self.parts_of_another_process()
+        self.engine: Engine = assemble_engine(self.config, self.parts)
+        self.client = AnsweringClient(answers)
+        self.runner = self.another_worker("w1")
+        self.recovery = Recovery(
+            projections=self.parts.flows,
+            leases=self.leases,
+            dispatcher=self.parts.dispatcher,
+            clock=self.clock,
+            interval_seconds=10,
+            grace_seconds=GRACE_SECONDS,
+        )
+
+    def parts_of_another_process(self) -> Parts:
+        """Parts with caches of their own on the same backend."""
+        store = MemoryEventStore(self.backend)
+        stores = Stores(
+            engine=store,
+            flows=store,
+            index=MemoryFlowIndex(self.backend),
+            engine_leases=self.leases,
+            flow_leases=self.leases,
+        )
+        return assemble_parts(self.config, stores, MemoryDispatcher(self.backend), self.clock)
+
+    def another_worker(self, worker_id: str) -> WorkRunner:
+        """A worker process of this name, alive until the clock is moved far."""
+        self.leases.refresh_worker(worker_id, int(self.clock.at.timestamp() * 1000) + 15_000)
+        parts = self.parts_of_another_process()
+        return WorkRunner(
+            worker_id=worker_id,
+            flows=parts.flow_executor,
+            projections=parts.flows,
+            leases=self.leases,
+            clients=dict.fromkeys(StepType, self.client),
+            webhook_base_url="http://engine",
+        )
+
+    def start(self, steps: Sequence[Step], goals: Sequence[str], init: Mapping[str, Any] | None = None) -> FlowID:
+        """A flow `f` over these steps, just registered."""
+        for step in steps:
+            self.engine.register_step(replace(step, work_config=None))
+        given = {Name(name): values for name, values in (init or {}).items()}
+        self.engine.start_flow(FlowID("f"), tuple(StepID(goal) for goal in goals), given, {})
+        return FlowID("f")
+
+    def messages(self) -> deque[tuple[FlowID, StepID, Token, int]]:
+        """Takes all messages that wait, whatever their time."""
+        taken: deque[tuple[FlowID, StepID, Token, int]] = deque()
+        for queue in sorted(self.backend.queues):
+            for payload in self.backend.queues.pop(queue):
+                (flow_id, step_id, token, attempt), _eta = decode(payload)
+                taken.append((FlowID(flow_id), StepID(step_id), Token(token), attempt))
+        return taken
+
+    def deliver_all(self) -> None:
+        """Lets the worker run messages until none waits."""
+        while waiting := self.messages():
+            for message in waiting:
+                self.runner.run(*message)
+
+    def log_of(self, flow_id: str = "f") -> list[str]:
+        """The event types of a flow, in order."""
+        return [decode(raw)["type"] for raw in self.engine.queries.flow_log(FlowID(flow_id))]
