@@ -42,6 +42,7 @@ ROWS: Final[Mapping[type[errors.ArgyllError], Row]] = MappingProxyType(
         errors.MissingInputsError: Row(400),
         errors.BlockedGoalsError: Row(400),
         errors.PlanError: Row(500, "failed to create execution plan: {error}"),
+        errors.TooManyWorkItemsError: Row(500, "failed to start flow: {error}"),
         errors.ConfigError: Row(500, "internal error"),
         errors.NotFoundError: Row(404),
         errors.StepNotFoundError: Row(404),

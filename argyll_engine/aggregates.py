@@ -39,7 +39,7 @@ from argyll_engine.model.commands import (
 from argyll_engine.model.effects import Effect
 from argyll_engine.model.events import FlowDeactivated, FlowStarted, Recorded
 from argyll_engine.model.facts import Facts
-from argyll_engine.model.flow import FlowState, FlowStatus, WorkStatus
+from argyll_engine.model.flow import FlowState, FlowStatus
 from argyll_engine.model.ids import FlowID, StreamID
 from argyll_engine.ports import IndexChange
 from argyll_engine.react import react, rearm
@@ -145,11 +145,11 @@ class FlowAggregate:
         """See Aggregate. A flow that only waits for retries is due after the first of them, else after the grace."""
         if state.deactivated_at is not None:
             return 0
-        items = [item for ex in state.executions.values() for item in ex.work_items.values()]
-        open_ = [item for item in items if item.status in (WorkStatus.ACTIVE, WorkStatus.PENDING)]
-        retries = [item.next_retry_at for item in open_ if item.next_retry_at is not None]
-        waits_only = retries and len(retries) == len(open_)
-        return milliseconds((max(now, min(retries)) if waits_only else now) + self._grace)
+        if any(ex.active_count or ex.fresh_items for ex in state.executions.values()):
+            return milliseconds(now + self._grace)
+        waiting = (ex.work_items[token] for ex in state.executions.values() for token in ex.retrying_items)
+        first = min((item.next_retry_at for item in waiting if item.next_retry_at), default=now)
+        return milliseconds(max(now, first) + self._grace)
 
 
 class CatalogAggregate:

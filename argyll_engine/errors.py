@@ -9,6 +9,7 @@ ArgyllError
 │   ├── MissingInputsError    required inputs of a plan are not provided
 │   ├── BlockedGoalsError     an initial value blocks a goal
 │   ├── PlanError             no plan can be made of these goals
+│   ├── TooManyWorkItemsError a step fans out into more items than allowed
 │   └── ConfigError           environment variables that do not parse or contradict each other
 ├── NotFoundError
 │   ├── StepNotFoundError     step (or goals) not registered
@@ -86,6 +87,14 @@ class BlockedGoalsError(RefusedError):
 
 class PlanError(RefusedError):
     """No plan can be made of these goals: none given, or sub-flows that contain themselves."""
+
+
+class TooManyWorkItemsError(RefusedError):
+    """A step fans out into more items than allowed. Source: the contract, execution §3.1."""
+
+    def __init__(self, count: int, limit: int) -> None:
+        self.count, self.limit = count, limit
+        super().__init__(f"too many work items: {count} (max {limit})")
 
 
 class ConfigError(RefusedError):

@@ -10,7 +10,8 @@ from typing import Generic, TypeVar
 
 from argyll_engine.aggregates import Aggregate
 from argyll_engine.cache import ProjectionCache
-from argyll_engine.codec import decode_recorded
+from argyll_engine.codec import decode, decode_recorded
+from argyll_engine.errors import BrokenError
 from argyll_engine.model.events import Recorded
 from argyll_engine.model.ids import StreamID
 from argyll_engine.ports import EventStore, LoadRequest, Snapshot, Stream
@@ -88,8 +89,14 @@ class Projections(Generic[S]):
         return Projection(state=state, next_sequence=stream.next_sequence, is_validated=True)
 
     def _fold_whole_log(self, stream_id: StreamID) -> Projection[S]:
-        """For a snapshot of another version: the log is the truth."""
+        """For a snapshot of another version: the log is the truth.
+
+        Raises:
+            BrokenError: the log was trimmed to that snapshot, so that only the version that wrote it can read on.
+        """
         log = self._store.read_log(stream_id)
+        if not log or decode(log[0])["sequence"] != 0:
+            raise BrokenError(f"the snapshot of {':'.join(stream_id)} was written by another version of Argyll")
         state = self._replay(stream_id, None, 0, log)
         return Projection(state=state, next_sequence=len(log), is_validated=True)
 

@@ -11,8 +11,9 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from argyll_engine import log as logs
+from argyll_engine.errors import BrokenError
 from argyll_engine.model.effects import Effect
-from argyll_engine.model.flow import FlowState, WorkStatus
+from argyll_engine.model.flow import FlowState
 from argyll_engine.model.ids import FlowID, flow_stream
 from argyll_engine.model.step import StepType
 from argyll_engine.ports import Clock, Dispatcher, WorkLeases
@@ -63,16 +64,24 @@ class Recovery:
         due = self._leases.due_flows(_ms(now), BATCH)
         states = self._states(due)
         effects = [effect for state in states for effect in self._stranded(state, now)]
-        self._leases.postpone({state.id: _ms(now + self._patience(state, now)) for state in states})
+        looks = dict.fromkeys(due, now + LONGEST_LOOK_AWAY) | {st.id: now + self._patience(st, now) for st in states}
+        self._leases.postpone({flow_id: _ms(at) for flow_id, at in looks.items()})
         if effects:
             self._dispatcher.publish(self._dispatcher.render(effects, now))
             log.warning("work_resumed", flows=len(due), items=len(effects))
         return len(effects)
 
     def _states(self, flow_ids: Sequence[FlowID]) -> list[FlowState]:
+        """The flows that can be read; one with a damaged log does not stop the others."""
         if not flow_ids:
             return []
-        loaded = self._projections.load([flow_stream(flow_id) for flow_id in flow_ids])
+        try:
+            loaded = self._projections.load([flow_stream(flow_id) for flow_id in flow_ids])
+        except BrokenError as exc:
+            if len(flow_ids) > 1:
+                return [state for flow_id in flow_ids for state in self._states([flow_id])]
+            log.error("flow_not_recovered", flow_id=flow_ids[0], error=str(exc))
+            return []
         return [projection.state for projection in loaded if projection.state is not None]
 
     def _stranded(self, state: FlowState, now: datetime) -> tuple[Effect, ...]:
@@ -88,9 +97,7 @@ class Recovery:
 def _has_running_call(state: FlowState) -> bool:
     """Whether a worker is waiting for an answer, as opposed to a webhook or a retry."""
     return any(
-        item.status is WorkStatus.ACTIVE and state.plan.steps[step_id].type != StepType.ASYNC
-        for step_id, ex in state.executions.items()
-        for item in ex.work_items.values()
+        ex.active_count and state.plan.steps[step_id].type != StepType.ASYNC for step_id, ex in state.executions.items()
     )
 
 

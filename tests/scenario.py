@@ -46,24 +46,26 @@ def start(plan: ExecutionPlan, init: dict[str, Any] | None = None, **more: Any) 
     return StartFlow(flow_id=FLOW, plan=plan, init=given, **more)
 
 
-def complete(step_id: str, outputs: dict[str, Any] | None = None, attempt: int | None = None) -> CompleteWork:
+def complete(
+    step_id: str, outputs: dict[str, Any] | None = None, attempt: int | None = None, index: int = 0
+) -> CompleteWork:
     """The success of a step's work item."""
-    return CompleteWork(step_id=StepID(step_id), token=token_of(step_id), outputs=outputs, attempt=attempt)
+    return CompleteWork(step_id=StepID(step_id), token=token_of(step_id, index), outputs=outputs, attempt=attempt)
 
 
-def fail(step_id: str, error: str = "refused", attempt: int | None = None) -> FailWork:
+def fail(step_id: str, error: str = "refused", attempt: int | None = None, index: int = 0) -> FailWork:
     """The permanent failure of a step's work item."""
-    return FailWork(step_id=StepID(step_id), token=token_of(step_id), error=error, attempt=attempt)
+    return FailWork(step_id=StepID(step_id), token=token_of(step_id, index), error=error, attempt=attempt)
 
 
-def not_complete(step_id: str, attempt: int = 1, error: str = "no answer") -> NotCompleteWork:
+def not_complete(step_id: str, attempt: int = 1, error: str = "no answer", index: int = 0) -> NotCompleteWork:
     """An attempt without an answer."""
-    return NotCompleteWork(step_id=StepID(step_id), token=token_of(step_id), attempt=attempt, error=error)
+    return NotCompleteWork(step_id=StepID(step_id), token=token_of(step_id, index), attempt=attempt, error=error)
 
 
-def run(step_id: str, attempt: int = 1) -> StartWork:
+def run(step_id: str, attempt: int = 1, index: int = 0) -> StartWork:
     """A worker that is about to run an attempt."""
-    return StartWork(step_id=StepID(step_id), token=token_of(step_id), attempt=attempt)
+    return StartWork(step_id=StepID(step_id), token=token_of(step_id, index), attempt=attempt)
 
 
 def to_run(step_id: str, attempt: int = 1, at: datetime | None = None, step_type: str = "sync") -> RunWork:

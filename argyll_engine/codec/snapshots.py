@@ -120,23 +120,29 @@ def _value_from_json(raw: JSONObject) -> AttributeValue:
 
 def _execution_from_json(raw: JSONObject, attempts: dict[str, int]) -> ExecutionState:
     status = StepStatus(raw["status"])
+    items = {
+        Token(token): _work_from_json(item, attempts.get(token, 0), index)
+        for index, (token, item) in enumerate(raw.get("work_items", {}).items())
+    }
+    pending = {token: item for token, item in items.items() if item.status is WorkStatus.PENDING}
     return ExecutionState(
         status=status,
         started_at=time_from_json(raw["started_at"]),
         completed_at=time_from_json(raw["completed_at"]),
         inputs=raw["inputs"],
         outputs=raw.get("outputs", {} if status is StepStatus.COMPLETED else None),
-        work_items={
-            Token(token): _work_from_json(item, attempts.get(token, 0))
-            for token, item in raw.get("work_items", {}).items()
-        },
+        work_items=items,
         error=raw.get("error", ""),
         unsatisfied=tuple(raw.get("unsatisfied", ())),
         duration_ms=raw.get("duration", 0),
+        fresh_items={token: None for token, item in pending.items() if item.attempt == 0},
+        retrying_items={token: None for token, item in pending.items() if item.attempt > 0},
+        active_count=sum(item.status is WorkStatus.ACTIVE for item in items.values()),
+        succeeded_count=sum(item.status is WorkStatus.SUCCEEDED for item in items.values()),
     )
 
 
-def _work_from_json(raw: JSONObject, attempt: int) -> WorkState:
+def _work_from_json(raw: JSONObject, attempt: int, index: int) -> WorkState:
     return WorkState(
         status=WorkStatus(raw["status"]),
         inputs=raw["inputs"],
@@ -147,6 +153,7 @@ def _work_from_json(raw: JSONObject, attempt: int) -> WorkState:
         error=raw.get("error", ""),
         retry_count=raw.get("retry_count", 0),
         attempt=attempt,
+        index=index,
     )
 
 

@@ -3,7 +3,7 @@
 
 from argyll_engine.decide.turn import Turn
 from argyll_engine.model.events import FlowCompleted, FlowDeactivated, FlowFailed
-from argyll_engine.model.flow import FlowState, SkipReason, StepStatus, WorkStatus
+from argyll_engine.model.flow import FlowState, SkipReason, StepStatus
 from argyll_engine.model.ids import JSONValue, Name, StepID
 
 _OPEN = (StepStatus.PENDING, StepStatus.ACTIVE)
@@ -55,4 +55,4 @@ def _result(state: FlowState) -> dict[Name, JSONValue]:
 
 
 def _is_working(state: FlowState) -> bool:
-    return any(item.status is WorkStatus.ACTIVE for ex in state.executions.values() for item in ex.work_items.values())
+    return any(ex.active_count for ex in state.executions.values())

@@ -4,7 +4,7 @@
 from argyll_engine.decide.step_inputs import Assessment, Readiness, assess, constants, mapped
 from argyll_engine.decide.step_stop import complete_step
 from argyll_engine.decide.turn import Turn
-from argyll_engine.errors import ScriptCompileError, ScriptError
+from argyll_engine.errors import ScriptCompileError, ScriptError, TooManyWorkItemsError
 from argyll_engine.model.events import StepFailed, StepSkipped, StepStarted
 from argyll_engine.model.flow import UNREACHABLE_ERROR, SkipReason
 from argyll_engine.model.ids import JSONValue, Name, StepID
@@ -51,8 +51,10 @@ def _start(turn: Turn, step_id: StepID, found: Assessment) -> None:
             _skip(turn, step_id, SkipReason.PREDICATE_FALSE, inputs)
             return
         items = expand(step, inputs)
-    except (ScriptError, ValueError) as exc:
-        error = str(exc) if isinstance(exc, ScriptError) else f"invalid const value\n{exc}"
+    except (ScriptError, TooManyWorkItemsError, ValueError) as exc:
+        if isinstance(exc, TooManyWorkItemsError) and turn.is_starting:
+            raise  # the contract, execution §3.1: such a start is refused, and no flow exists
+        error = f"invalid const value\n{exc}" if isinstance(exc, ValueError) else str(exc)
         turn.raise_event(StepFailed(flow_id=turn.flow_id, step_id=step_id, error=error, inputs=inputs))
         return
     tokens = {turn.facts.new_token(step_id, index): item for index, item in enumerate(items)}

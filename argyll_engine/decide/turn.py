@@ -3,7 +3,15 @@
 
 from argyll_engine.errors import ExecutionNotFoundError, FlowNotFoundError, WorkItemNotFoundError
 from argyll_engine.evolve.flow import FlowDraft
-from argyll_engine.model.events import FlowEvent, Recorded, StepCompleted, StepFailed, StepSkipped, StepStarted
+from argyll_engine.model.events import (
+    FlowEvent,
+    FlowStarted,
+    Recorded,
+    StepCompleted,
+    StepFailed,
+    StepSkipped,
+    StepStarted,
+)
 from argyll_engine.model.facts import Facts
 from argyll_engine.model.flow import ExecutionState, FlowState, WorkState
 from argyll_engine.model.ids import FlowID, StepID, Token
@@ -40,6 +48,11 @@ class Turn:
         if self._draft.is_empty:
             raise FlowNotFoundError(self.flow_id)
         return self._draft.state
+
+    @property
+    def is_starting(self) -> bool:
+        """Whether the flow starts in this turn."""
+        return bool(self.events) and isinstance(self.events[0].event, FlowStarted)
 
     @property
     def is_terminal(self) -> bool:

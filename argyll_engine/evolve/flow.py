@@ -88,16 +88,31 @@ class FlowDraft:
         executions[step_id] = replace(executions[step_id], **fields)
 
     def change_work(self, step_id: StepID, token: Token, **fields: Any) -> None:
-        """Set fields of a work item; an unknown token is ignored."""
+        """Set fields of a work item and keep count; an unknown token is ignored."""
         ex = self.state.executions[step_id]
         if token not in ex.work_items:
             return
-        items = ex.work_items
-        if id(items) not in self._owned:
-            items = dict(items)
-            self._owned[id(items)] = items
-            self.change_execution(step_id, work_items=items)
-        items[token] = replace(items[token], **fields)  # type: ignore[index]  # a dict of this draft's own
+        before = ex.work_items[token]
+        after = replace(before, **fields)
+        items = self._owned_copy(ex.work_items)
+        items[token] = after
+        self.change_execution(step_id, work_items=items, **self._tally(ex, token, before, after))
+
+    def _tally(self, ex: ExecutionState, token: Token, before: WorkState, after: WorkState) -> dict[str, Any]:
+        """The fields of an execution that follow from its items, after one of them changed."""
+        fields: dict[str, Any] = {}
+        is_pending = after.status is WorkStatus.PENDING
+        if token in ex.fresh_items and not (is_pending and after.attempt == 0):
+            fields["fresh_items"] = self._owned_copy(ex.fresh_items)
+            del fields["fresh_items"][token]
+        if (token in ex.retrying_items) != (is_pending and after.attempt > 0):
+            retrying = fields["retrying_items"] = self._owned_copy(ex.retrying_items)
+            retrying.pop(token) if token in retrying else retrying.setdefault(token)
+        for name, status in (("active_count", WorkStatus.ACTIVE), ("succeeded_count", WorkStatus.SUCCEEDED)):
+            change = (after.status is status) - (before.status is status)
+            if change:
+                fields[name] = getattr(ex, name) + change
+        return fields
 
     def add_value(self, event: AttributeSet, at: datetime) -> None:
         """Append a value to an attribute."""
@@ -106,12 +121,18 @@ class FlowDraft:
         attributes[event.key] = (*attributes.get(event.key, ()), value)
 
     def _own(self, field: str, container: Any) -> dict[Any, Any]:
+        copy = self._owned_copy(container)
+        if copy is not container:
+            self.change(**{field: copy})
+        return copy
+
+    def _owned_copy(self, container: Any) -> dict[Any, Any]:
+        """The container itself if this draft made it, else a copy that it may change."""
         if id(container) in self._owned:
             owned: dict[Any, Any] = container
             return owned
         copy = dict(container)
         self._owned[id(copy)] = copy
-        self.change(**{field: copy})
         return copy
 
 
@@ -162,9 +183,16 @@ def _attribute_set(draft: FlowDraft, event: AttributeSet, at: datetime) -> None:
 
 
 def _step_started(draft: FlowDraft, event: StepStarted, at: datetime) -> None:
-    items = {token: WorkState(inputs=inputs) for token, inputs in event.work_items.items()}
+    items = {
+        token: WorkState(inputs=inputs, index=index) for index, (token, inputs) in enumerate(event.work_items.items())
+    }
     draft.change_execution(
-        event.step_id, status=StepStatus.ACTIVE, started_at=at, inputs=event.inputs, work_items=items
+        event.step_id,
+        status=StepStatus.ACTIVE,
+        started_at=at,
+        inputs=event.inputs,
+        work_items=items,
+        fresh_items=dict.fromkeys(items),
     )
 
 

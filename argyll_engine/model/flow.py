@@ -66,7 +66,8 @@ class WorkState:
     """One invocation of a step.
 
     `inputs` holds only what differs from the execution's inputs. `attempt` counts how often the item was
-    started; a message that names another attempt is stale. `outputs` is None until the item succeeded.
+    started; a message that names another attempt is stale. `index` is its place among the items of its step.
+    `outputs` is None where there are none.
     """
 
     status: WorkStatus = WorkStatus.PENDING
@@ -78,11 +79,17 @@ class WorkState:
     error: str = ""
     retry_count: int = 0
     attempt: int = 0
+    index: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExecutionState:
-    """A step inside a flow; `error` of a skipped step is the reason, `unsatisfied` the outer names at fault."""
+    """A step inside a flow; `error` of a skipped step is the reason, `unsatisfied` the outer names at fault.
+
+    `work_items` are in item order. The last four fields follow from them and are kept so that a step with thousands
+    of items need not count them for each result: pending items never started (in item order), pending items that
+    were, and how many are active and succeeded.
+    """
 
     status: StepStatus = StepStatus.PENDING
     started_at: datetime | None = None
@@ -93,6 +100,10 @@ class ExecutionState:
     error: str = ""
     unsatisfied: tuple[Name, ...] = ()
     duration_ms: int = 0
+    fresh_items: Mapping[Token, None] = field(default_factory=lambda: MappingProxyType({}))
+    retrying_items: Mapping[Token, None] = field(default_factory=lambda: MappingProxyType({}))
+    active_count: int = 0
+    succeeded_count: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

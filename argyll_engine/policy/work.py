@@ -1,22 +1,40 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Work items of an execution: which start next, with which arguments, and what their results amount to.
+"""Work items of an execution: how many there are, which start next, and what their results amount to.
 
-Source: the contract, execution §3.1, §3.2 and §3.8. A step has exactly one item here; fanning out over arrays
-(`for_each`) belongs in `expand`, and merging the results of several items in `aggregate`.
+Source: the contract, execution §3.1, §3.2 and §3.8; X3 and X20.
 """
 
 from collections.abc import Mapping
 from datetime import datetime
-from itertools import islice
+from heapq import merge
+from itertools import islice, product
+from math import prod
 
+from argyll_engine.errors import TooManyWorkItemsError
 from argyll_engine.model.flow import ExecutionState, WorkState, WorkStatus
 from argyll_engine.model.ids import JSONValue, Name, Token
-from argyll_engine.model.step import Step
+from argyll_engine.model.step import MAX_WORK_ITEMS, Step
 
 
 def expand(step: Step, inputs: Mapping[Name, JSONValue]) -> tuple[dict[Name, JSONValue], ...]:
-    """The inputs that each work item has of its own, in item order."""
-    return ({},)
+    """The inputs that each work item has of its own, in item order: one item for each combination of elements.
+
+    Inputs fan out by their inner name, nested in the order of the attribute names; one that is no array does not.
+
+    Raises:
+        TooManyWorkItemsError: there are more combinations than a step may have items.
+    """
+    names = fan_out_names(step, inputs)
+    count = prod(len(inputs[name]) for name in names)
+    if count > MAX_WORK_ITEMS:
+        raise TooManyWorkItemsError(count, MAX_WORK_ITEMS)
+    return tuple(dict(zip(names, elements, strict=True)) for elements in product(*(inputs[name] for name in names)))
+
+
+def fan_out_names(step: Step, inputs: Mapping[Name, JSONValue]) -> tuple[Name, ...]:
+    """Inner names of the inputs that a step fans out over."""
+    fanned = (spec.inner_name(name) for name, spec in step.inputs() if spec.input_config.for_each)
+    return tuple(name for name in fanned if isinstance(inputs.get(name), list))
 
 
 def effective_inputs(ex: ExecutionState, item: WorkState) -> dict[Name, JSONValue]:
@@ -32,14 +50,15 @@ def parallelism(step: Step) -> int:
 
 def startable(step: Step, ex: ExecutionState, now: datetime) -> tuple[Token, ...]:
     """Tokens of the pending items that have a free slot now, in item order."""
-    free = free_slots(step, ex)
-    due = (token for token, item in ex.work_items.items() if is_due(item, now))
-    return tuple(islice(due, max(free, 0)))
+    items = ex.work_items
+    retries = sorted((token for token in ex.retrying_items if is_due(items[token], now)), key=lambda t: items[t].index)
+    due = merge(retries, ex.fresh_items, key=lambda t: items[t].index) if retries else iter(ex.fresh_items)
+    return tuple(islice(due, max(free_slots(step, ex), 0)))
 
 
 def free_slots(step: Step, ex: ExecutionState) -> int:
     """How many more items of the step may be active."""
-    return parallelism(step) - sum(item.status is WorkStatus.ACTIVE for item in ex.work_items.values())
+    return parallelism(step) - ex.active_count
 
 
 def is_due(item: WorkState, now: datetime) -> bool:
@@ -48,13 +67,22 @@ def is_due(item: WorkState, now: datetime) -> bool:
 
 
 def aggregate(ex: ExecutionState) -> dict[str, JSONValue]:
-    """The raw outputs of the step, once every item has succeeded."""
+    """The raw outputs of the step, once every item has succeeded.
+
+    Of a single item its outputs as they are; of several, for each output a list of what the items gave, in item
+    order, each beside the elements that the item stands for.
+    """
+    items = ex.work_items.values()
+    if len(ex.work_items) == 1:
+        return dict(next(iter(items)).outputs or {})
     outputs: dict[str, JSONValue] = {}
-    for item in ex.work_items.values():
-        outputs.update(item.outputs or {})
+    for item in items:
+        for name, value in (item.outputs or {}).items():
+            entry: dict[str, JSONValue] = {str(key): element for key, element in item.inputs.items()}
+            outputs.setdefault(name, []).append(entry | {name: value})
     return outputs
 
 
 def is_all_succeeded(ex: ExecutionState) -> bool:
     """Whether every item succeeded."""
-    return all(item.status is WorkStatus.SUCCEEDED for item in ex.work_items.values())
+    return ex.succeeded_count == len(ex.work_items)

@@ -5,8 +5,10 @@
 """
 
 import os
+import warnings
 
 from celery import Celery
+from celery.exceptions import CPendingDeprecationWarning
 from celery.signals import worker_ready, worker_shutdown, worker_shutting_down
 
 from argyll_engine import log as logs
@@ -29,5 +31,8 @@ def make_worker_app(config: EngineConfig) -> Celery:
     worker_shutdown.connect(heartbeat.stop, weak=False)
     return celery
 
+
+# Celery repeats on every lost connection that a default of ours will change one day.
+warnings.filterwarnings("ignore", category=CPendingDeprecationWarning)
 
 app = make_worker_app(EngineConfig.from_env(os.environ))
