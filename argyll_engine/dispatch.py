@@ -18,11 +18,12 @@ from kombu.exceptions import OperationalError
 
 from argyll_engine.codec import encode
 from argyll_engine.errors import StoreUnavailableError
-from argyll_engine.model.effects import Effect, RunWork
+from argyll_engine.model.effects import CompleteParent, Effect, RunWork
 from argyll_engine.model.step import StepType
 from argyll_engine.ports import Message, QueueEntry
 
 RUN_WORK: Final = "argyll.run_work"
+COMPLETE_PARENT: Final = "argyll.complete_parent"
 SWEEP: Final = "argyll.sweep"
 
 STEPS_QUEUE: Final = "steps"
@@ -36,7 +37,7 @@ QUEUES: Final = (STEPS_QUEUE, WORK_QUEUE, BEAT_QUEUE)
 
 def queue_of(step_type: str) -> str:
     """The queue of a step's work."""
-    return STEPS_QUEUE if step_type == StepType.SCRIPT else WORK_QUEUE
+    return STEPS_QUEUE if step_type in (StepType.SCRIPT, StepType.FLOW) else WORK_QUEUE
 
 
 def _run_work(effect: RunWork) -> Message:
@@ -44,7 +45,14 @@ def _run_work(effect: RunWork) -> Message:
     return Message(task=RUN_WORK, queue=queue_of(effect.step_type), args=args, eta=effect.at)
 
 
-RENDERERS: Final[dict[type[Effect], Callable[[Any], Message]]] = {RunWork: _run_work}
+def _complete_parent(effect: CompleteParent) -> Message:
+    return Message(task=COMPLETE_PARENT, queue=STEPS_QUEUE, args=(effect.child_id,))
+
+
+RENDERERS: Final[dict[type[Effect], Callable[[Any], Message]]] = {
+    RunWork: _run_work,
+    CompleteParent: _complete_parent,
+}
 
 
 class CeleryDispatcher:

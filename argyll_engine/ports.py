@@ -151,6 +151,60 @@ class EventStore(Protocol):
         """Keep a projection, unless a newer one is kept already."""
 
 
+# ---- the feed --------------------------------------------------------------------------------
+
+FeedPosition: TypeAlias = tuple[int, int]
+"""A place in a feed; later ones are greater, and (0, 0) is before the first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """Says that a commit has appended the events from `first_sequence` to before `next_sequence` to a stream."""
+
+    position: FeedPosition
+    stream_id: StreamID
+    first_sequence: int
+    next_sequence: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """Notes in the order of their commits; without `is_whole`, older ones may have been trimmed unread."""
+
+    notes: tuple[Note, ...]
+    is_whole: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedEnd:
+    """The position of the newest note, and what each stream asked for reaches to, read after it."""
+
+    position: FeedPosition
+    next_sequences: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogRange:
+    """The events of a stream from `first_sequence` to before `next_sequence`."""
+
+    stream_id: StreamID
+    first_sequence: int
+    next_sequence: int
+
+
+class Feed(Protocol):
+    """What was committed to one store, in commit order, by every process. Raises StoreUnavailableError."""
+
+    def end(self, streams: Sequence[StreamID]) -> FeedEnd:
+        """Where the feed and these streams end now."""
+
+    def read(self, after: FeedPosition, patience_ms: int) -> Reading:
+        """The oldest notes after a position; waits for one, at most for `patience_ms`."""
+
+    def events(self, ranges: Sequence[LogRange]) -> Sequence[tuple[bytes, ...] | None]:
+        """The events of each range, as served; None where the log does not hold all of them."""
+
+
 # ---- the flow store beside the log -----------------------------------------------------------
 
 

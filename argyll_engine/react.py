@@ -8,20 +8,23 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from argyll_engine.model.commands import Command, StartWork
-from argyll_engine.model.effects import Effect, RunWork
-from argyll_engine.model.events import Recorded, StepStarted, WorkRetryScheduled, WorkSucceeded
+from argyll_engine.model.effects import CompleteParent, Effect, RunWork
+from argyll_engine.model.events import FlowDeactivated, Recorded, StepStarted, WorkRetryScheduled, WorkSucceeded
 from argyll_engine.model.flow import FlowState, FlowStatus, StepStatus, WorkStatus
-from argyll_engine.model.ids import StepID, Token
+from argyll_engine.model.ids import StepID, Token, child_flow_id, is_child
+from argyll_engine.model.step import StepType
 from argyll_engine.policy.work import startable
 
 
 def react(before: FlowState | None, after: FlowState, recorded: Sequence[Recorded]) -> tuple[Effect, ...]:
-    """Run what the events gave a free slot, and set the timers of scheduled retries; nothing on a terminal flow.
+    """Run what the events gave a free slot, and set the timers of scheduled retries; tell the parent of an ended child.
 
-    An item that had a free slot before has its message already, so only the newly free ones get one.
+    An item that had a free slot before has its message already, so only the newly free ones get one. On a terminal
+    flow nothing is run.
     """
     if after.status is not FlowStatus.ACTIVE:
-        return ()
+        has_ended = any(isinstance(record.event, FlowDeactivated) for record in recorded)
+        return (CompleteParent(child_id=after.id),) if has_ended and is_child(after.id) else ()
     effects: list[Effect] = []
     for record in recorded:
         match record.event:
@@ -47,7 +50,8 @@ def resume(state: FlowState, held: frozenset[Token], stale_before: datetime, now
     """Everything that should be on its way for a flow, for when messages or workers were lost.
 
     Active items that nobody holds and that were started before `stale_before` get their next attempt, on terminal
-    flows too (they keep those from being deactivated); pending items with a free slot get their message again.
+    flows too (they keep those from being deactivated); pending items with a free slot get their message again; and
+    children that may have ended unheard are asked after.
     """
     effects: list[Effect] = []
     for step_id, ex in state.executions.items():
@@ -55,6 +59,8 @@ def resume(state: FlowState, held: frozenset[Token], stale_before: datetime, now
             is_old = item.started_at is not None and item.started_at < stale_before
             if item.status is WorkStatus.ACTIVE and is_old and token not in held:
                 effects.append(_run(state, step_id, token))
+            elif item.status is WorkStatus.ACTIVE and is_old and state.plan.steps[step_id].type == StepType.FLOW:
+                effects.append(CompleteParent(child_id=child_flow_id(state.id, step_id, token)))
         effects.extend(_run(state, step_id, token) for token in _free(state, step_id, now))
     return tuple(effects)
 

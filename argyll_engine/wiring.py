@@ -14,6 +14,7 @@ from celery import Celery
 
 from argyll_engine.aggregates import CatalogAggregate, ClusterAggregate, FlowAggregate
 from argyll_engine.cache import ProjectionCache
+from argyll_engine.child_flows import ChildFlows
 from argyll_engine.clock import SystemClock
 from argyll_engine.config import EngineConfig
 from argyll_engine.dispatch import CeleryDispatcher, SharedRedisDispatcher
@@ -74,6 +75,7 @@ class Worker:
     """What a worker process needs."""
 
     runner: WorkRunner
+    children: ChildFlows
     recovery: Recovery
     leases: WorkLeases
     clock: Clock
@@ -119,11 +121,13 @@ def assemble_worker(config: EngineConfig, parts: Parts) -> Worker:
         protocol=config.step_protocol,
         connections=config.work_threads,
     )
+    children = ChildFlows(flows=parts.flow_executor, projections=parts.flows)
     runner = WorkRunner(
         worker_id=f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}",
         flows=parts.flow_executor,
         projections=parts.flows,
         leases=parts.stores.flow_leases,
+        children=children,
         clients={
             StepType.SYNC: http,
             StepType.ASYNC: http,
@@ -139,7 +143,9 @@ def assemble_worker(config: EngineConfig, parts: Parts) -> Worker:
         interval_seconds=config.recovery_interval_seconds,
         grace_seconds=config.recovery_grace_seconds,
     )
-    return Worker(runner=runner, recovery=recovery, leases=parts.stores.flow_leases, clock=parts.clock)
+    return Worker(
+        runner=runner, children=children, recovery=recovery, leases=parts.stores.flow_leases, clock=parts.clock
+    )
 
 
 def assemble_parts(config: EngineConfig, stores: Stores, dispatcher: Dispatcher, clock: Clock) -> Parts:

@@ -10,6 +10,7 @@ from threading import Event
 from typing import Final, TypeVar
 
 from argyll_engine import log as logs
+from argyll_engine.child_flows import ChildFlows
 from argyll_engine.errors import (
     ArgyllError,
     BrokenError,
@@ -22,7 +23,7 @@ from argyll_engine.errors import (
 from argyll_engine.executor import Done, Executor, Request
 from argyll_engine.model.commands import Command, CompleteWork, FailWork, NotCompleteWork, StartWork
 from argyll_engine.model.flow import FlowState, WorkState, WorkStatus
-from argyll_engine.model.ids import FlowID, StepID, Token, flow_stream
+from argyll_engine.model.ids import FlowID, StepID, Token, child_flow_id, flow_stream
 from argyll_engine.model.invocation import Accepted, Failed, Invocation, NotCompleted, Outcome, Succeeded
 from argyll_engine.model.step import StepType
 from argyll_engine.policy.arguments import build_arguments, build_metadata
@@ -43,7 +44,8 @@ class WorkRunner:
 
     Args:
         worker_id: the name under which this process holds work.
-        clients: a step client per step type.
+        children: what runs flow steps.
+        clients: a client for each other step type.
         webhook_base_url: where asynchronous steps send their outcome.
     """
 
@@ -54,6 +56,7 @@ class WorkRunner:
         flows: Executor[FlowState],
         projections: Projections[FlowState],
         leases: WorkLeases,
+        children: ChildFlows,
         clients: Mapping[str, StepClient],
         webhook_base_url: str,
     ) -> None:
@@ -61,6 +64,7 @@ class WorkRunner:
         self._flows = flows
         self._projections = projections
         self._leases = leases
+        self._children = children
         self._clients = clients
         self._webhook_base_url = webhook_base_url
         self._stopping = Event()
@@ -75,8 +79,11 @@ class WorkRunner:
         try:
             state = self._patiently(lambda: self._state(work))
             item = work.item(state)
-            if state.plan.steps[step_id].type == StepType.SCRIPT:
+            step_type = state.plan.steps[step_id].type
+            if step_type == StepType.SCRIPT:
                 self._run_script(work, state, item)
+            elif step_type == StepType.FLOW:
+                self._run_child(work)
             else:
                 self._run_call(work)
         except NotFoundError as exc:
@@ -115,6 +122,21 @@ class WorkRunner:
             request = self._result(work, outcome)  # the first answer counts, whichever attempt it is of
             self._patiently(lambda: self._flows.execute_one(request))
         _report(work, outcome)
+
+    def _run_child(self, work: "_Work") -> None:
+        """Start the child; its end, which may have come already, ends the item."""
+        state = self._begin(work)
+        if state is None:
+            log.debug("work_dropped", **work.ids, reason="another attempt was started, or it is not due")
+            return
+        refusal = self._patiently(lambda: self._children.start(state, work.step_id, work.token))
+        if refusal:
+            request = self._result(work, Failed(error=refusal))
+            self._patiently(lambda: self._flows.execute_one(request))
+            return
+        self._patiently(lambda: self._leases.accept(work.flow_id, work.token))
+        child_id = child_flow_id(work.flow_id, work.step_id, work.token)
+        self._patiently(lambda: self._children.complete_parent(child_id))
 
     def _begin(self, work: "_Work") -> FlowState | None:
         """The flow with this attempt claimed; None if it is not ours to make.
@@ -161,9 +183,7 @@ class WorkRunner:
 
     def _invoke(self, work: "_Work", state: FlowState, item: WorkState) -> Outcome:
         step = state.plan.steps[work.step_id]
-        client = self._clients.get(step.type)
-        if client is None:
-            return Failed(error=f"steps of type {step.type} are not run by this version")
+        client = self._clients[step.type]
         is_async = step.type == StepType.ASYNC
         path = f"/webhook/{work.flow_id}/{work.step_id}/{work.token}"
         webhook_url = self._webhook_base_url + path if is_async else ""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from argyll_engine.child_flows import ChildFlows
 from argyll_engine.codec import decode, encode
 from argyll_engine.config import EngineConfig
 from argyll_engine.dispatch import RENDERERS
@@ -76,6 +77,7 @@ class Workshop:
         self.engine: Engine = assemble_engine(self.config, self.parts)
         self.client = AnsweringClient(answers)
         self.runner = self.another_worker("w1")
+        self.children = ChildFlows(flows=self.parts.flow_executor, projections=self.parts.flows)
         self.recovery = Recovery(
             projections=self.parts.flows,
             leases=self.leases,
@@ -106,6 +108,7 @@ class Workshop:
             flows=parts.flow_executor,
             projections=parts.flows,
             leases=self.leases,
+            children=ChildFlows(flows=parts.flow_executor, projections=parts.flows),
             clients=dict.fromkeys(StepType, self.client),
             webhook_base_url="http://engine",
         )
@@ -119,18 +122,21 @@ class Workshop:
         return FlowID("f")
 
     def messages(self) -> deque[tuple[FlowID, StepID, Token, int]]:
-        """Takes all messages that wait, whatever their time."""
+        """Takes all messages that ask for work, whatever their time; parents are told of their children meanwhile."""
         taken: deque[tuple[FlowID, StepID, Token, int]] = deque()
         for queue in sorted(self.backend.queues):
             for payload in self.backend.queues.pop(queue):
-                (flow_id, step_id, token, attempt), _eta = decode(payload)
-                taken.append((FlowID(flow_id), StepID(step_id), Token(token), attempt))
+                args = decode(payload)[0]
+                if len(args) == 1:
+                    self.children.complete_parent(FlowID(args[0]))
+                else:
+                    taken.append(tuple(args))
         return taken
 
     def deliver_all(self) -> None:
         """Lets the worker run messages until none waits."""
-        while waiting := self.messages():
-            for message in waiting:
+        while self.backend.queues:
+            for message in self.messages():
                 self.runner.run(*message)
 
     def log_of(self, flow_id: str = "f") -> list[str]:

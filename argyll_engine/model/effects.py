@@ -24,6 +24,13 @@ class RunWork:
     at: datetime | None = None
 
 
-Effect: TypeAlias = RunWork
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompleteParent:
+    """Give the outcome of a child flow to the work item that started it, if the child has ended."""
 
-EFFECTS: Final[tuple[type[Effect], ...]] = (RunWork,)
+    child_id: FlowID
+
+
+Effect: TypeAlias = RunWork | CompleteParent
+
+EFFECTS: Final[tuple[type[Effect], ...]] = (RunWork, CompleteParent)

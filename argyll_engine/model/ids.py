@@ -47,6 +47,11 @@ def is_valid_prefix(prefix: str) -> bool:
     return _PREFIX.fullmatch(prefix) is not None
 
 
+def child_flow_id(flow_id: FlowID, step_id: StepID, token: Token) -> FlowID:
+    """The id of the flow that a work item of a flow step starts. Source: the contract, execution §6."""
+    return FlowID(CHILD_SEPARATOR.join((flow_id, step_id, token)))
+
+
 def is_child(flow_id: str) -> bool:
     """Whether a flow was started by a flow step; only the engine makes such ids."""
     return CHILD_SEPARATOR in flow_id

@@ -10,7 +10,6 @@ from typing import Final
 from argyll_engine.model.attribute import AttributeSpec, Role, ScriptConfig
 from argyll_engine.model.ids import Name, StepID
 
-
 MAX_WORK_ITEMS: Final = 10_000
 """Items that one step may fan out into. Source: the contract, execution §3.1."""
 
