@@ -5,8 +5,9 @@ Pure but for the bytes of snapshots. Called by the executor and the read side.
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 from argyll_engine.codec import (
     catalog_from_snapshot,
@@ -29,7 +30,6 @@ from argyll_engine.model.cluster import ClusterState
 from argyll_engine.model.commands import (
     CatalogCommand,
     ClusterCommand,
-    Command,
     FlowCommand,
     RegisterStep,
     ReportHealth,
@@ -42,9 +42,18 @@ from argyll_engine.model.facts import Facts
 from argyll_engine.model.flow import FlowState, FlowStatus
 from argyll_engine.model.ids import FlowID, StreamID
 from argyll_engine.ports import IndexChange
-from argyll_engine.react import react, rearm
+from argyll_engine.react import react, rearm, wake
 
 S = TypeVar("S")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision(Generic[S]):
+    """What a command came to: its events, the state after them, and what must be done because of them."""
+
+    state: S
+    events: tuple[Recorded, ...]
+    effects: tuple[Effect, ...] = ()
 
 
 class Aggregate(Protocol[S]):
@@ -53,10 +62,8 @@ class Aggregate(Protocol[S]):
     snapshot_every: int
     """Events that a load may have to fold before a snapshot is worth its write."""
 
-    def decide(
-        self, stream_id: StreamID, state: S | None, command: Any, facts: Facts, sequence: int
-    ) -> tuple[tuple[Recorded, ...], S | None]:
-        """The events of a command and the state after them. Raises what the decision refuses."""
+    def decide(self, stream_id: StreamID, state: S | None, command: Any, facts: Facts, sequence: int) -> Decision[S]:
+        """What a command comes to. Raises what the decision refuses."""
 
     def replay(self, state: S | None, log: Sequence[Recorded]) -> S | None:
         """The state after a log; None only for an empty log on no state."""
@@ -69,11 +76,6 @@ class Aggregate(Protocol[S]):
 
     def last_updated_at(self, state: S | None) -> datetime | None:
         """When the last event was recorded."""
-
-    def effects(
-        self, before: S | None, after: S, recorded: Sequence[Recorded], command: Command, now: datetime
-    ) -> tuple[Effect, ...]:
-        """What must be done because of the command and its events."""
 
     def index(self, state: S, recorded: Sequence[Recorded]) -> IndexChange | None:
         """What the events change in the flow index."""
@@ -95,11 +97,14 @@ class FlowAggregate:
 
     def decide(
         self, stream_id: StreamID, state: FlowState | None, command: FlowCommand, facts: Facts, sequence: int
-    ) -> tuple[tuple[Recorded, ...], FlowState | None]:
+    ) -> Decision[FlowState]:
         """See Aggregate."""
         turn = Turn(FlowID(stream_id[1]), state, facts, sequence)
         take_turn(turn, command)
-        return tuple(turn.events), turn.state
+        effects = react(state, turn.state, turn.events) + wake(turn.state, turn.wakes)
+        if not turn.events:
+            effects += rearm(turn.state, command, facts.now)
+        return Decision(state=turn.state, events=tuple(turn.events), effects=effects)
 
     def replay(self, state: FlowState | None, log: Sequence[Recorded]) -> FlowState | None:
         """See Aggregate."""
@@ -116,17 +121,6 @@ class FlowAggregate:
     def last_updated_at(self, state: FlowState | None) -> datetime | None:
         """See Aggregate."""
         return state.last_updated_at if state else None
-
-    def effects(
-        self,
-        before: FlowState | None,
-        after: FlowState,
-        recorded: Sequence[Recorded],
-        command: Command,
-        now: datetime,
-    ) -> tuple[Effect, ...]:
-        """See Aggregate."""
-        return react(before, after, recorded) if recorded else rearm(after, command, now)
 
     def index(self, state: FlowState, recorded: Sequence[Recorded]) -> IndexChange | None:
         """See Aggregate. A flow is listed as active from its start to its deactivation."""
@@ -159,12 +153,12 @@ class CatalogAggregate:
 
     def decide(
         self, stream_id: StreamID, state: CatalogState | None, command: CatalogCommand, facts: Facts, sequence: int
-    ) -> tuple[tuple[Recorded, ...], CatalogState | None]:
+    ) -> Decision[CatalogState]:
         """See Aggregate."""
         before = state or CatalogState()
         events = CATALOG_DECISIONS[type(command)](before, command, facts)
         recorded = _record(events, facts.now, sequence)
-        return recorded, self.replay(before, recorded)
+        return Decision(state=replay_catalog(before, recorded), events=recorded)
 
     def replay(self, state: CatalogState | None, log: Sequence[Recorded]) -> CatalogState | None:
         """See Aggregate."""
@@ -182,17 +176,6 @@ class CatalogAggregate:
         """See Aggregate."""
         return state.last_updated_at if state else None
 
-    def effects(
-        self,
-        before: CatalogState | None,
-        after: CatalogState,
-        recorded: Sequence[Recorded],
-        command: Command,
-        now: datetime,
-    ) -> tuple[Effect, ...]:
-        """See Aggregate."""
-        return ()
-
     def index(self, state: CatalogState, recorded: Sequence[Recorded]) -> IndexChange | None:
         """See Aggregate."""
         return None
@@ -209,11 +192,11 @@ class ClusterAggregate:
 
     def decide(
         self, stream_id: StreamID, state: ClusterState | None, command: ClusterCommand, facts: Facts, sequence: int
-    ) -> tuple[tuple[Recorded, ...], ClusterState | None]:
+    ) -> Decision[ClusterState]:
         """See Aggregate."""
         before = state or ClusterState()
         recorded = _record(CLUSTER_DECISIONS[type(command)](before, command, facts), facts.now, sequence)
-        return recorded, self.replay(before, recorded)
+        return Decision(state=replay_cluster(before, recorded), events=recorded)
 
     def replay(self, state: ClusterState | None, log: Sequence[Recorded]) -> ClusterState | None:
         """See Aggregate."""
@@ -230,17 +213,6 @@ class ClusterAggregate:
     def last_updated_at(self, state: ClusterState | None) -> datetime | None:
         """See Aggregate."""
         return state.last_updated_at if state else None
-
-    def effects(
-        self,
-        before: ClusterState | None,
-        after: ClusterState,
-        recorded: Sequence[Recorded],
-        command: Command,
-        now: datetime,
-    ) -> tuple[Effect, ...]:
-        """See Aggregate."""
-        return ()
 
     def index(self, state: ClusterState, recorded: Sequence[Recorded]) -> IndexChange | None:
         """See Aggregate."""

@@ -18,12 +18,13 @@ from kombu.exceptions import OperationalError
 
 from argyll_engine.codec import encode
 from argyll_engine.errors import StoreUnavailableError
-from argyll_engine.model.effects import CompleteParent, Effect, RunWork
+from argyll_engine.model.effects import CompleteParent, Effect, RunWork, WakeAt
 from argyll_engine.model.step import StepType
 from argyll_engine.ports import Message, QueueEntry
 
 RUN_WORK: Final = "argyll.run_work"
 COMPLETE_PARENT: Final = "argyll.complete_parent"
+WAKE_STEP: Final = "argyll.wake_step"
 SWEEP: Final = "argyll.sweep"
 
 STEPS_QUEUE: Final = "steps"
@@ -49,9 +50,14 @@ def _complete_parent(effect: CompleteParent) -> Message:
     return Message(task=COMPLETE_PARENT, queue=STEPS_QUEUE, args=(effect.child_id,))
 
 
+def _wake_step(effect: WakeAt) -> Message:
+    return Message(task=WAKE_STEP, queue=STEPS_QUEUE, args=(effect.flow_id, effect.step_id), eta=effect.at)
+
+
 RENDERERS: Final[dict[type[Effect], Callable[[Any], Message]]] = {
     RunWork: _run_work,
     CompleteParent: _complete_parent,
+    WakeAt: _wake_step,
 }
 
 

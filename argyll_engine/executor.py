@@ -18,7 +18,7 @@ from time import sleep
 from typing import Final, Generic, TypeVar
 
 from argyll_engine.codec import encode_recorded
-from argyll_engine.errors import ArgyllError, BrokenError, TransientError
+from argyll_engine.errors import ArgyllError, TransientError
 from argyll_engine.model.commands import Command
 from argyll_engine.model.events import Recorded
 from argyll_engine.model.facts import Facts, NewToken, Scripts
@@ -167,19 +167,16 @@ class Executor(Generic[S]):
             facts = Facts(now=at, new_token=token_source(requests[index].seed), scripts=self._scripts)
             sequence = start.next_sequence + len(work.events)
             try:
-                events, state = self._aggregate.decide(stream_id, work.state, command, facts, sequence)
+                decision = self._aggregate.decide(stream_id, work.state, command, facts, sequence)
             except TransientError:
                 raise
             except ArgyllError as exc:
                 work.answers[index] = exc
                 continue
-            if state is None:
-                raise BrokenError(f"{command} left {':'.join(stream_id)} without a state")
-            effects = self._aggregate.effects(work.state, state, events, command, at)
-            work.state = state
-            work.events.extend(events)
-            work.answers[index] = Done(state=state, events=events)
-            work.messages.extend(self._dispatcher.render(effects, at) if effects else ())
+            work.state = decision.state
+            work.events.extend(decision.events)
+            work.answers[index] = Done(state=decision.state, events=decision.events)
+            work.messages.extend(self._dispatcher.render(decision.effects, at) if decision.effects else ())
         return work
 
     def _commit(self, requests: Sequence[Request], works: list[_Work[S]], now: datetime) -> list[_Work[S]]:

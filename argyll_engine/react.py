@@ -4,11 +4,11 @@
 Source: the contract, execution §3.2, §3.6 and §8.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from argyll_engine.model.commands import Command, StartWork
-from argyll_engine.model.effects import CompleteParent, Effect, RunWork
+from argyll_engine.model.effects import CompleteParent, Effect, RunWork, WakeAt
 from argyll_engine.model.events import FlowDeactivated, Recorded, StepStarted, WorkRetryScheduled, WorkSucceeded
 from argyll_engine.model.flow import FlowState, FlowStatus, StepStatus, WorkStatus
 from argyll_engine.model.ids import StepID, Token, child_flow_id, is_child
@@ -46,12 +46,21 @@ def rearm(state: FlowState, command: Command, now: datetime) -> tuple[Effect, ..
     return (_run(state, command.step_id, command.token, item.next_retry_at),) if is_early and is_next else ()
 
 
+def wake(state: FlowState, wakes: Mapping[StepID, datetime]) -> tuple[Effect, ...]:
+    """Look again at the steps that wait for a deadline, each at its time."""
+    return tuple(
+        WakeAt(flow_id=state.id, step_id=step_id, at=at)
+        for step_id, at in wakes.items()
+        if state.status is FlowStatus.ACTIVE and state.executions[step_id].status is StepStatus.PENDING
+    )
+
+
 def resume(state: FlowState, held: frozenset[Token], stale_before: datetime, now: datetime) -> tuple[Effect, ...]:
     """Everything that should be on its way for a flow, for when messages or workers were lost.
 
     Active items that nobody holds and that were started before `stale_before` get their next attempt, on terminal
-    flows too (they keep those from being deactivated); pending items with a free slot get their message again; and
-    children that may have ended unheard are asked after.
+    flows too (they keep those from being deactivated); pending items with a free slot get their message again;
+    children that may have ended unheard are asked after, and steps that may wait for a deadline are looked at.
     """
     effects: list[Effect] = []
     for step_id, ex in state.executions.items():
@@ -62,7 +71,14 @@ def resume(state: FlowState, held: frozenset[Token], stale_before: datetime, now
             elif item.status is WorkStatus.ACTIVE and is_old and state.plan.steps[step_id].type == StepType.FLOW:
                 effects.append(CompleteParent(child_id=child_flow_id(state.id, step_id, token)))
         effects.extend(_run(state, step_id, token) for token in _free(state, step_id, now))
+        if _may_wait_for_deadline(state, step_id):
+            effects.append(WakeAt(flow_id=state.id, step_id=step_id))
     return tuple(effects)
+
+
+def _may_wait_for_deadline(state: FlowState, step_id: StepID) -> bool:
+    is_pending = state.status is FlowStatus.ACTIVE and state.executions[step_id].status is StepStatus.PENDING
+    return is_pending and any(spec.input_config.deadline_ms for _, spec in state.plan.steps[step_id].inputs())
 
 
 def _newly_free(before: FlowState | None, after: FlowState, step_id: StepID, now: datetime) -> Iterable[Effect]:

@@ -21,7 +21,7 @@ from argyll_engine.errors import (
     WorkItemNotFoundError,
 )
 from argyll_engine.executor import Done, Executor, Request
-from argyll_engine.model.commands import Command, CompleteWork, FailWork, NotCompleteWork, StartWork
+from argyll_engine.model.commands import Command, CompleteWork, FailWork, NotCompleteWork, StartWork, WakeStep
 from argyll_engine.model.flow import FlowState, WorkState, WorkStatus
 from argyll_engine.model.ids import FlowID, StepID, Token, child_flow_id, flow_stream
 from argyll_engine.model.invocation import Accepted, Failed, Invocation, NotCompleted, Outcome, Succeeded
@@ -88,6 +88,13 @@ class WorkRunner:
                 self._run_call(work)
         except NotFoundError as exc:
             log.debug("work_dropped", **work.ids, reason=str(exc))
+
+    def wake(self, flow_id: FlowID, step_id: StepID) -> None:
+        """Look at a pending step whose deadline has come. Raises StoreUnavailableError."""
+        try:
+            self._flows.execute_one(Request(stream_id=flow_stream(flow_id), command=WakeStep(step_id=step_id)))
+        except NotFoundError as exc:
+            log.debug("work_dropped", flow_id=flow_id, step_id=step_id, reason=str(exc))
 
     def stop(self, **_signal: object) -> None:
         """Let whoever waits for the store give up now."""

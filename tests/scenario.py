@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from argyll_engine.decide import decide
+from argyll_engine.aggregates import FlowAggregate
 from argyll_engine.evolve.flow import replay_flow
 from argyll_engine.model.catalog import CatalogState
 from argyll_engine.model.commands import (
@@ -22,11 +22,11 @@ from argyll_engine.model.commands import (
 from argyll_engine.model.effects import Effect, RunWork
 from argyll_engine.model.events import Event, Recorded
 from argyll_engine.model.flow import FlowState
-from argyll_engine.model.ids import FlowID, Name, StepID
+from argyll_engine.model.ids import FlowID, Name, StepID, flow_stream
 from argyll_engine.model.plan import ExecutionPlan
 from argyll_engine.model.step import Step
 from argyll_engine.plan.build import build
-from argyll_engine.react import react, rearm, resume
+from argyll_engine.react import resume
 from tests.definitions import a_catalog
 from tests.fakes import ManualClock, TextScripts, facts_at, token_of
 
@@ -98,12 +98,11 @@ class Scenario:
         """The flow after these commands, each a commit of its own."""
         for command in commands:
             before = self.state if self.log else None
-            events = decide(before, command, facts_at(self.clock.at))
-            first = len(self.log)
-            self.last = tuple(Recorded(event=ev, sequence=first + i, at=self.clock.at) for i, ev in enumerate(events))
+            facts, stream = facts_at(self.clock.at), flow_stream(FLOW)
+            decision = FlowAggregate(grace_seconds=1).decide(stream, before, command, facts, len(self.log))
+            self.last, self.effects = decision.events, decision.effects
             self.log.extend(self.last)
-            now, after = self.clock.at, self.state
-            self.effects = react(before, after, self.last) if self.last else rearm(after, command, now)
+            assert decision.state == self.state
         return self
 
     def resumed(self, held: Sequence[str] = (), older_than_seconds: float = 10) -> tuple[Effect, ...]:

@@ -129,6 +129,8 @@ class Workshop:
                 args = decode(payload)[0]
                 if len(args) == 1:
                     self.children.complete_parent(FlowID(args[0]))
+                elif len(args) == 2:
+                    self.runner.wake(FlowID(args[0]), StepID(args[1]))
                 else:
                     taken.append(tuple(args))
         return taken

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from argyll_engine.decide.flow_start import start_flow
+from argyll_engine.decide.step_continue import wake_step
 from argyll_engine.decide.turn import Turn
 from argyll_engine.decide.work_start import start_work
 from argyll_engine.decide.work_stop import complete_work, fail_work, not_complete_work
@@ -15,6 +16,7 @@ from argyll_engine.model.commands import (
     NotCompleteWork,
     StartFlow,
     StartWork,
+    WakeStep,
 )
 from argyll_engine.model.events import Event
 from argyll_engine.model.facts import Facts
@@ -27,6 +29,7 @@ FLOW_DECISIONS: Final[dict[type[FlowCommand], Callable[[Turn, Any], None]]] = {
     CompleteWork: complete_work,
     FailWork: fail_work,
     NotCompleteWork: not_complete_work,
+    WakeStep: wake_step,
 }
 
 

@@ -14,7 +14,7 @@ from argyll_engine.model.attribute import AttributeSpec, Role, ScriptConfig
 from argyll_engine.model.flow import AttributeValue, ExecutionState, StepStatus
 from argyll_engine.model.ids import JSONValue, Name, StepID
 from argyll_engine.model.step import Step
-from argyll_engine.policy.collect import Fulfilled, Supply, TakeDefault, decide_optional, fulfil, is_dead
+from argyll_engine.policy.collect import Fulfilled, Supply, TakeDefault, WaitUntil, decide_optional, fulfil, is_dead
 from argyll_engine.policy.literal import parse_literal
 from argyll_engine.policy.match import MatchStatus, input_gate, step_gate
 from argyll_engine.policy.transitions import TERMINAL_STEP
@@ -42,12 +42,16 @@ class Input:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assessment:
-    """Readiness of a step, the outer names at fault, and its inputs so far by outer name."""
+    """Readiness of a step, the outer names at fault, and its inputs so far by outer name.
+
+    `wait_until` is when a step that waits for nothing but optional inputs must be looked at again.
+    """
 
     readiness: Readiness
     values: dict[Name, JSONValue] = field(default_factory=dict)
     unsatisfied: tuple[Name, ...] = ()
     error: str = ""
+    wait_until: datetime | None = None
 
 
 def assess(turn: Turn, step_id: StepID) -> Assessment:
@@ -138,6 +142,7 @@ def _collected(turn: Turn, inputs: list[Input], values: dict[Name, JSONValue]) -
                 return waiting
             anchor = max(anchor, fulfilled.at)
     out = dict(values)
+    deadlines: list[datetime] = []
     for i in inputs:
         if i.spec.role == Role.OPTIONAL:
             out.pop(i.name, None)
@@ -148,8 +153,10 @@ def _collected(turn: Turn, inputs: list[Input], values: dict[Name, JSONValue]) -
                 case Fulfilled() | TakeDefault():
                     if config.default:
                         out[i.name] = parse_literal(config.default)
-                case _:
-                    return waiting
+                case WaitUntil(at=at):
+                    deadlines.append(at)
+    if deadlines:
+        return Assessment(readiness=Readiness.WAITING, values=values, wait_until=min(deadlines))
     return Assessment(readiness=Readiness.READY, values=out)
 
 

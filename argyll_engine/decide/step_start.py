@@ -14,6 +14,8 @@ from argyll_engine.policy.work import expand
 def settle_pending(turn: Turn, step_id: StepID) -> None:
     """Take a pending step as far as its inputs allow: start, skip or fail it, or leave it waiting."""
     found = assess(turn, step_id)
+    if found.wait_until is not None:
+        turn.wakes[step_id] = found.wait_until
     match found.readiness:
         case Readiness.READY:
             _start(turn, step_id, found)

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """One decision in the making: the flow as it was, the facts, and the events raised so far."""
 
+from datetime import datetime
+
 from argyll_engine.errors import ExecutionNotFoundError, FlowNotFoundError, WorkItemNotFoundError
 from argyll_engine.evolve.flow import FlowDraft
 from argyll_engine.model.events import (
@@ -24,16 +26,18 @@ _STEP_EVENTS = (StepStarted, StepCompleted, StepFailed, StepSkipped)
 class Turn:
     """Collects what a decision raises; `state` always includes it. Holds no handle to anything outside.
 
-    `unsettled` gathers the steps whose neighbours must be looked at again (see `flow_continue`).
+    `unsettled` gathers the steps whose neighbours must be looked at again (see `flow_continue`), `wakes` the pending
+    steps that wait for a deadline, with its time: what scripts say of their inputs is known only while deciding.
     """
 
-    __slots__ = ("_draft", "_sequence", "events", "facts", "flow_id", "unsettled")
+    __slots__ = ("_draft", "_sequence", "events", "facts", "flow_id", "unsettled", "wakes")
 
     def __init__(self, flow_id: FlowID, state: FlowState | None, facts: Facts, sequence: int = 0) -> None:
         self.flow_id = flow_id
         self.facts = facts
         self.events: list[Recorded] = []
         self.unsettled: list[StepID] = []
+        self.wakes: dict[StepID, datetime] = {}
         self._draft = FlowDraft(state)
         self._sequence = sequence
 

@@ -67,6 +67,13 @@ class NotCompleteWork:
     error: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WakeStep:
+    """The deadline of an optional input of a pending step has come."""
+
+    step_id: StepID
+
+
 # ---- catalog ---------------------------------------------------------------------------------
 
 
@@ -104,7 +111,7 @@ class ReportHealth:
     error: str = ""
 
 
-FlowCommand: TypeAlias = StartFlow | StartWork | CompleteWork | FailWork | NotCompleteWork
+FlowCommand: TypeAlias = StartFlow | StartWork | CompleteWork | FailWork | NotCompleteWork | WakeStep
 CatalogCommand: TypeAlias = RegisterStep | UpdateStep | UnregisterStep
 ClusterCommand: TypeAlias = ReportHealth
 Command: TypeAlias = FlowCommand | CatalogCommand | ClusterCommand

@@ -31,6 +31,15 @@ class CompleteParent:
     child_id: FlowID
 
 
-Effect: TypeAlias = RunWork | CompleteParent
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WakeAt:
+    """Look at a pending step again at `at` (None = now): a deadline of an optional input ends then."""
 
-EFFECTS: Final[tuple[type[Effect], ...]] = (RunWork, CompleteParent)
+    flow_id: FlowID
+    step_id: StepID
+    at: datetime | None = None
+
+
+Effect: TypeAlias = RunWork | CompleteParent | WakeAt
+
+EFFECTS: Final[tuple[type[Effect], ...]] = (RunWork, CompleteParent, WakeAt)

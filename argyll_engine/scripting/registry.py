@@ -12,13 +12,17 @@ from typing import Final, Protocol
 from argyll_engine.errors import ScriptCompileError
 from argyll_engine.model.attribute import ScriptConfig
 from argyll_engine.model.ids import JSONValue, Name
+from argyll_engine.scripting import jpath
 from argyll_engine.scripting.lua import LuaLanguage
 
 MAX_COMPILED: Final = 4_096
 """Compiled scripts kept per language. Source: the contract, scripts §1.3."""
 
-UNAVAILABLE: Final = frozenset({"ale", "jpath"})
+UNAVAILABLE: Final = frozenset({"ale"})
 """Languages of the contract that this version does not run."""
+
+JPATH: Final = "jpath"
+"""The language whose programs see a document and no names, so it is no row among those that do."""
 
 VALUE: Final = Name("value")
 """The one name that a match script and an output mapping see. Source: the contract, scripts §1.2 and D7."""
@@ -67,6 +71,8 @@ class ScriptRegistry:
         self._compile: dict[str, Compile] = {
             name: lru_cache(maxsize=MAX_COMPILED)(language.compile) for name, language in languages.items()
         }
+        paths = jpath.JpathLanguage(timeout_ms=timeout_ms, memory_mb=memory_mb)
+        self._compile_path = lru_cache(maxsize=jpath.MAX_COMPILED)(paths.compile)
 
     def check(self, script: ScriptConfig, names: tuple[Name, ...]) -> None:
         """Nothing for a program over these names.
@@ -74,7 +80,8 @@ class ScriptRegistry:
         Raises:
             ScriptCompileError: The text is no program, is empty, or its language is not available.
         """
-        self._program(script, names)
+        if self._path(script) is None:
+            self._program(script, names)
 
     def run(
         self, script: ScriptConfig, names: tuple[Name, ...], inputs: Mapping[Name, JSONValue]
@@ -87,21 +94,33 @@ class ScriptRegistry:
 
     def predicate(self, script: ScriptConfig, names: tuple[Name, ...], inputs: Mapping[Name, JSONValue]) -> bool:
         """Whether the predicate holds, by the truth rules of its language. Raises ScriptError."""
-        return self._program(script, names).holds(inputs)
+        path = self._path(script)
+        return path.matches(dict(inputs)) if path else self._program(script, names).holds(inputs)
 
     def match(self, script: ScriptConfig, candidate: JSONValue) -> bool:
         """Whether the gate accepts the candidate, which it sees as `value`. Raises ScriptError."""
-        return self._program(script, (VALUE,)).holds({VALUE: candidate})
+        path = self._path(script)
+        return path.matches(candidate) if path else self._program(script, (VALUE,)).holds({VALUE: candidate})
 
     def map_input(
         self, script: ScriptConfig, names: tuple[Name, ...], name: Name, value: JSONValue
     ) -> tuple[bool, JSONValue]:
-        """(True, mapped value) of the input `name`; all other arguments are null. Raises ScriptError."""
+        """(found, mapped value) of the input `name`; all other arguments are null. Raises ScriptError."""
+        path = self._path(script)
+        if path:
+            return path.map(value)
         return True, _mapped(self._program(script, names).evaluate({name: value}))
 
     def map_output(self, script: ScriptConfig, outputs: Mapping[str, JSONValue]) -> tuple[bool, JSONValue]:
-        """(True, mapped value) of an output; the script sees the raw outputs as `value`. Raises ScriptError."""
+        """(found, mapped value) of an output; the script sees the raw outputs as `value`. Raises ScriptError."""
+        path = self._path(script)
+        if path:
+            return path.map(dict(outputs))
         return True, _mapped(self._program(script, (VALUE,)).evaluate({VALUE: outputs}))
+
+    def _path(self, script: ScriptConfig) -> jpath.JpathProgram | None:
+        """The program of a jpath script; None for the other languages. Raises ScriptCompileError."""
+        return self._compile_path(script.script) if script.language == JPATH else None
 
     def _program(self, script: ScriptConfig, names: tuple[Name, ...]) -> Program:
         compile_script = self._compile.get(script.language)
@@ -113,6 +132,8 @@ class ScriptRegistry:
 
 
 def _no_language(language: str) -> str:
+    if language == JPATH:
+        return "script language not valid for a script step: jpath"
     if language in UNAVAILABLE:
         return f"script language not available in this version: {language}"
     return f"invalid script language: {language}"

@@ -6,7 +6,7 @@ from typing import Any
 from celery import Celery
 
 from argyll_engine import log as logs
-from argyll_engine.dispatch import COMPLETE_PARENT, RUN_WORK, SWEEP
+from argyll_engine.dispatch import COMPLETE_PARENT, RUN_WORK, SWEEP, WAKE_STEP
 from argyll_engine.errors import TransientError
 from argyll_engine.model.ids import FlowID, StepID, Token
 from argyll_engine.wiring import Worker
@@ -35,6 +35,11 @@ def register_tasks(app: Celery, worker: Worker) -> None:
     def complete_parent(child_id: str) -> None:
         """Bring the outcome of a child flow to its parent."""
         worker.children.complete_parent(FlowID(child_id))
+
+    @app.task(name=WAKE_STEP, **_WHEN_AWAY)
+    def wake_step(flow_id: str, step_id: str) -> None:
+        """Look at a step whose deadline has come."""
+        worker.runner.wake(FlowID(flow_id), StepID(step_id))
 
     @app.task(name=SWEEP)
     def sweep() -> None:

@@ -99,7 +99,6 @@ def test_a_gate_sees_the_candidate() -> None:
     ("language", "error"),
     [
         ("ale", "script language not available in this version: ale"),
-        ("jpath", "script language not available in this version: jpath"),
         ("python", "invalid script language: python"),
         ("Lua", "invalid script language: Lua"),
         ("", "invalid script language: "),
