@@ -18,7 +18,7 @@ demo: .venv/.base ## twenty orders through the order flow, with a table of resul
 	@$(BIN)/python -m examples.order.demo
 
 test: .venv/.test ## all tests but the slow ones
-	$(PYTEST) -m "not slow and not chaos" $(ARGS)
+	$(PYTEST) -m "not slow" $(ARGS)
 
 test-all: .venv/.test ## all tests
 	$(PYTEST) $(ARGS)

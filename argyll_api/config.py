@@ -26,6 +26,13 @@ class ApiConfig:
     max_webhook_bytes: int = 4 * MEBIBYTE
     retry_after_seconds: int = 1
 
+    @property
+    def max_body_bytes(self) -> int:
+        """The longest body that any route takes."""
+        return max(
+            self.max_step_bytes, self.max_start_bytes, self.max_plan_bytes, self.max_query_bytes, self.max_webhook_bytes
+        )
+
     @classmethod
     def from_engine(cls, config: EngineConfig) -> "ApiConfig":
         """The part of the engine's configuration that concerns the edge."""

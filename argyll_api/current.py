@@ -4,6 +4,7 @@
 `app.create_app` binds them, the routes ask for them. No globals: each application has its own.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,11 +20,12 @@ _KEY: Final = "argyll"
 class _Bound:
     engine: Engine
     config: ApiConfig
+    count_sockets: Callable[[], int]
 
 
-def bind(app: Flask, engine: Engine, config: ApiConfig) -> None:
-    """Gives an application its engine and its configuration."""
-    app.extensions[_KEY] = _Bound(engine=engine, config=config)
+def bind(app: Flask, engine: Engine, config: ApiConfig, count_sockets: Callable[[], int]) -> None:
+    """Gives an application its engine, its configuration, and who counts the sockets beside it."""
+    app.extensions[_KEY] = _Bound(engine=engine, config=config, count_sockets=count_sockets)
 
 
 def engine() -> Engine:
@@ -34,6 +36,11 @@ def engine() -> Engine:
 def config() -> ApiConfig:
     """The configuration of the edge."""
     return _bound().config
+
+
+def open_sockets() -> int:
+    """How many WebSockets this process serves now."""
+    return _bound().count_sockets()
 
 
 def _bound() -> _Bound:

@@ -36,6 +36,8 @@ class EngineConfig:
     webhook_base_url: str = f"http://localhost:{DEFAULT_API_PORT}"
     max_webhook_bytes: int = 4 * 1_048_576
     max_plan_bytes: int = 4 * 1_048_576
+    feed_max_length: int = 10_000
+    max_socket_buffer_bytes: int = 8 * 1_048_576
     log_level: str = "info"
     log_format: str = "json"
     environment: str = ""

@@ -18,13 +18,14 @@ from kombu.exceptions import OperationalError
 
 from argyll_engine.codec import encode
 from argyll_engine.errors import StoreUnavailableError
-from argyll_engine.model.effects import CompleteParent, Effect, RunWork, WakeAt
+from argyll_engine.model.effects import CompleteParent, Effect, RunCompensation, RunWork, WakeAt
 from argyll_engine.model.step import StepType
 from argyll_engine.ports import Message, QueueEntry
 
 RUN_WORK: Final = "argyll.run_work"
 COMPLETE_PARENT: Final = "argyll.complete_parent"
 WAKE_STEP: Final = "argyll.wake_step"
+RUN_COMPENSATION: Final = "argyll.run_compensation"
 SWEEP: Final = "argyll.sweep"
 
 STEPS_QUEUE: Final = "steps"
@@ -54,10 +55,16 @@ def _wake_step(effect: WakeAt) -> Message:
     return Message(task=WAKE_STEP, queue=STEPS_QUEUE, args=(effect.flow_id, effect.step_id), eta=effect.at)
 
 
+def _run_compensation(effect: RunCompensation) -> Message:
+    args = (effect.flow_id, effect.step_id, effect.token, effect.retry_count)
+    return Message(task=RUN_COMPENSATION, queue=WORK_QUEUE, args=args, eta=effect.at)
+
+
 RENDERERS: Final[dict[type[Effect], Callable[[Any], Message]]] = {
     RunWork: _run_work,
     CompleteParent: _complete_parent,
     WakeAt: _wake_step,
+    RunCompensation: _run_compensation,
 }
 
 

@@ -18,7 +18,7 @@ from time import sleep
 from typing import Final, Generic, TypeVar
 
 from argyll_engine.codec import encode_recorded
-from argyll_engine.errors import ArgyllError, TransientError
+from argyll_engine.errors import ArgyllError, BrokenError, TransientError
 from argyll_engine.model.commands import Command
 from argyll_engine.model.events import Recorded
 from argyll_engine.model.facts import Facts, NewToken, Scripts
@@ -180,19 +180,30 @@ class Executor(Generic[S]):
         return work
 
     def _commit(self, requests: Sequence[Request], works: list[_Work[S]], now: datetime) -> list[_Work[S]]:
-        commits = [self._commit_of(requests, work, now) for work in works]
+        commits = [self._prepared(requests, work, now) for work in works]
         due = [(work, commit) for work, commit in zip(works, commits, strict=True) if commit is not None]
         won = [work for work, commit in zip(works, commits, strict=True) if commit is None]
         results = self._store.commit([commit for _, commit in due]) if due else []
+        unsealed: list[Message] = []
         for (work, commit), result in zip(due, results, strict=True):
             if isinstance(result, Committed):
                 self._projections.keep(work.stream_id, work.state, result.next_sequence)
-                if work.messages and not commit.entries:
-                    self._dispatcher.publish(work.messages)
+                unsealed.extend(() if commit.entries else work.messages)
                 won.append(work)
             else:
                 self._projections.advance(work.stream_id, work.projection, result.missed)
+        if unsealed:
+            self._dispatcher.publish(unsealed)
         return won
+
+    def _prepared(self, requests: Sequence[Request], work: _Work[S], now: datetime) -> Commit | None:
+        """The commit of a stream; one that cannot be written is refused, and its neighbours are not."""
+        try:
+            return self._commit_of(requests, work, now)
+        except (RecursionError, TypeError, ValueError) as exc:
+            error = BrokenError(f"{':'.join(work.stream_id)}: {type(exc).__name__} while writing events: {exc}")
+            work.answers = dict.fromkeys(work.indexes, error)
+            return None
 
     def _commit_of(self, requests: Sequence[Request], work: _Work[S], now: datetime) -> Commit | None:
         """Everything that follows from the decisions; None when there is nothing to write."""

@@ -142,11 +142,16 @@ class _Console(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """The line."""
         time = datetime.fromtimestamp(record.created).strftime("%H:%M:%S.%f")[:-3]
-        pairs = "".join(f" {name}={value}" for name, value in _fields_of(record).items())
+        pairs = "".join(f" {name}={_in_one_line(value)}" for name, value in _fields_of(record).items())
         line = f"{time} {_level_name(record):<5} {record.getMessage()}{pairs}"
         if record.exc_info:
             line += "\n" + self.formatException(record.exc_info)
         return redact(line)
+
+
+def _in_one_line(value: object) -> str:
+    """The text of a value; a line break in it, which a step may have sent, does not start a line of its own."""
+    return str(value).replace("\r", "\\r").replace("\n", "\\n")
 
 
 def _safe(value: object) -> object:

@@ -15,7 +15,7 @@ from argyll_engine.model.effects import Effect
 from argyll_engine.model.facts import Scripts
 from argyll_engine.model.flow import FlowStatus
 from argyll_engine.model.ids import FlowID, JSONValue, Name, StreamID, Token
-from argyll_engine.model.invocation import Invocation, Outcome
+from argyll_engine.model.invocation import Compensation, Invocation, Outcome
 from argyll_engine.model.listing import FlowItem, FlowPage, FlowQuery
 
 # ---- events ----------------------------------------------------------------------------------
@@ -280,6 +280,13 @@ class StepClient(Protocol):
 
     def invoke(self, invocation: Invocation) -> Outcome:
         """How the call ended; a step's failure is an outcome, never an exception."""
+
+
+class CompensationClient(Protocol):
+    """Undoes the work of steps."""
+
+    def compensate(self, compensation: Compensation) -> Outcome:
+        """How undoing ended; a failure is an outcome, never an exception."""
 
 
 class ScriptEngine(Scripts, Protocol):

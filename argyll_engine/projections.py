@@ -98,6 +98,7 @@ class Projections(Generic[S]):
         if not log or decode(log[0])["sequence"] != 0:
             raise BrokenError(f"the snapshot of {':'.join(stream_id)} was written by another version of Argyll")
         state = self._replay(stream_id, None, 0, log)
+        self.keep(stream_id, state, len(log))
         return Projection(state=state, next_sequence=len(log), is_validated=True)
 
     def _replay(self, stream_id: StreamID, state: S | None, first: int, raw: Sequence[bytes]) -> S | None:

@@ -8,7 +8,7 @@ from argyll_engine.errors import FlowNotFoundError, StepNotFoundError
 from argyll_engine.model.catalog import CatalogState
 from argyll_engine.model.cluster import ClusterState, HealthStatus, StepHealth
 from argyll_engine.model.flow import FlowState, FlowStatus
-from argyll_engine.model.ids import CATALOG_STREAM, CLUSTER_STREAM, FlowID, StepID, flow_stream
+from argyll_engine.model.ids import CATALOG_STREAM, CLUSTER_STREAM, FlowID, StepID, StreamID, flow_stream
 from argyll_engine.model.listing import FlowItem, FlowPage, FlowQuery
 from argyll_engine.ports import EventStore, FlowIndex
 from argyll_engine.projections import Projections
@@ -35,6 +35,18 @@ class Queries:
         self._catalog = catalog
         self._cluster = cluster
         self._flows = flows
+
+    def aggregate(self, stream_id: StreamID) -> tuple[CatalogState | ClusterState | FlowState | None, int]:
+        """The state of any stream, None for a flow that is not there, and the sequence of its next event."""
+        match stream_id:
+            case ("catalog",):
+                (catalog,) = self._catalog.load([stream_id])
+                return catalog.state or CatalogState(), catalog.next_sequence
+            case ("cluster",):
+                (cluster,) = self._cluster.load([stream_id])
+                return cluster.state or ClusterState(), cluster.next_sequence
+        (flow,) = self._flows.load([stream_id])
+        return flow.state, flow.next_sequence
 
     def catalog(self) -> CatalogState:
         """The registered steps."""

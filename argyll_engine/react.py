@@ -7,9 +7,17 @@ Source: the contract, execution §3.2, §3.6 and §8.
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from argyll_engine.model.commands import Command, StartWork
-from argyll_engine.model.effects import CompleteParent, Effect, RunWork, WakeAt
-from argyll_engine.model.events import FlowDeactivated, Recorded, StepStarted, WorkRetryScheduled, WorkSucceeded
+from argyll_engine.model.commands import Command, StartCompensation, StartWork
+from argyll_engine.model.effects import CompleteParent, Effect, RunCompensation, RunWork, WakeAt
+from argyll_engine.model.events import (
+    CompRetryScheduled,
+    CompStarted,
+    FlowDeactivated,
+    Recorded,
+    StepStarted,
+    WorkRetryScheduled,
+    WorkSucceeded,
+)
 from argyll_engine.model.flow import FlowState, FlowStatus, StepStatus, WorkStatus
 from argyll_engine.model.ids import StepID, Token, child_flow_id, is_child
 from argyll_engine.model.step import StepType
@@ -20,14 +28,19 @@ def react(before: FlowState | None, after: FlowState, recorded: Sequence[Recorde
     """Run what the events gave a free slot, and set the timers of scheduled retries; tell the parent of an ended child.
 
     An item that had a free slot before has its message already, so only the newly free ones get one. On a terminal
-    flow nothing is run.
+    flow nothing is run, but undone what must be.
     """
-    if after.status is not FlowStatus.ACTIVE:
-        has_ended = any(isinstance(record.event, FlowDeactivated) for record in recorded)
-        return (CompleteParent(child_id=after.id),) if has_ended and is_child(after.id) else ()
     effects: list[Effect] = []
     for record in recorded:
         match record.event:
+            case CompStarted(step_id=step_id, token=token) if not _was_undoing(before, step_id, token):
+                effects.append(_undo(after, step_id, token))
+            case CompRetryScheduled(step_id=step_id, token=token, next_retry_at=at):
+                effects.append(_undo(after, step_id, token, at))
+            case FlowDeactivated() if is_child(after.id):
+                effects.append(CompleteParent(child_id=after.id))
+            case _ if after.status is not FlowStatus.ACTIVE:
+                continue
             case WorkRetryScheduled(step_id=step_id, token=token, next_retry_at=at):
                 effects.append(_run(after, step_id, token, at))
                 effects.extend(_newly_free(before, after, step_id, record.at))
@@ -38,12 +51,21 @@ def react(before: FlowState | None, after: FlowState, recorded: Sequence[Recorde
 
 def rearm(state: FlowState, command: Command, now: datetime) -> tuple[Effect, ...]:
     """The same timer again, when a retry was asked for before its time."""
+    if isinstance(command, StartCompensation):
+        return _rearm_compensation(state, command, now)
     if not isinstance(command, StartWork):
         return ()
     item = state.executions[command.step_id].work_items[command.token]
     is_early = item.next_retry_at is not None and item.next_retry_at > now
     is_next = item.status is WorkStatus.PENDING and item.attempt + 1 == command.attempt
     return (_run(state, command.step_id, command.token, item.next_retry_at),) if is_early and is_next else ()
+
+
+def _rearm_compensation(state: FlowState, command: StartCompensation, now: datetime) -> tuple[Effect, ...]:
+    item = state.executions[command.step_id].work_items[command.token]
+    is_early = item.next_retry_at is not None and item.next_retry_at > now
+    is_next = item.status is WorkStatus.COMPENSATING and item.retry_count == command.retry_count
+    return (_undo(state, command.step_id, command.token, item.next_retry_at),) if is_early and is_next else ()
 
 
 def wake(state: FlowState, wakes: Mapping[StepID, datetime]) -> tuple[Effect, ...]:
@@ -59,7 +81,8 @@ def resume(state: FlowState, held: frozenset[Token], stale_before: datetime, now
     """Everything that should be on its way for a flow, for when messages or workers were lost.
 
     Active items that nobody holds and that were started before `stale_before` get their next attempt, on terminal
-    flows too (they keep those from being deactivated); pending items with a free slot get their message again;
+    flows too (they keep those from being deactivated), and so does what is being undone; pending items with a free
+    slot get their message again;
     children that may have ended unheard are asked after, and steps that may wait for a deadline are looked at.
     """
     effects: list[Effect] = []
@@ -68,12 +91,25 @@ def resume(state: FlowState, held: frozenset[Token], stale_before: datetime, now
             is_old = item.started_at is not None and item.started_at < stale_before
             if item.status is WorkStatus.ACTIVE and is_old and token not in held:
                 effects.append(_run(state, step_id, token))
+            elif item.status is WorkStatus.COMPENSATING and (item.next_retry_at or now) <= now:
+                effects.append(_undo(state, step_id, token))
             elif item.status is WorkStatus.ACTIVE and is_old and state.plan.steps[step_id].type == StepType.FLOW:
                 effects.append(CompleteParent(child_id=child_flow_id(state.id, step_id, token)))
         effects.extend(_run(state, step_id, token) for token in _free(state, step_id, now))
         if _may_wait_for_deadline(state, step_id):
             effects.append(WakeAt(flow_id=state.id, step_id=step_id))
     return tuple(effects)
+
+
+def _was_undoing(before: FlowState | None, step_id: StepID, token: Token) -> bool:
+    """Whether a try to undo is one more, made by the worker that records it."""
+    item = before.executions[step_id].work_items.get(token) if before else None
+    return item is not None and item.status is WorkStatus.COMPENSATING
+
+
+def _undo(state: FlowState, step_id: StepID, token: Token, at: datetime | None = None) -> RunCompensation:
+    retry_count = state.executions[step_id].work_items[token].retry_count
+    return RunCompensation(flow_id=state.id, step_id=step_id, token=token, retry_count=retry_count, at=at)
 
 
 def _may_wait_for_deadline(state: FlowState, step_id: StepID) -> bool:

@@ -22,7 +22,9 @@ from argyll_engine.react import resume
 
 SWEEP_LEASE: Final = "recovery"
 BATCH: Final = 500
-"""Flows that one sweep looks at; the rest waits for the next."""
+"""Flows that are looked at together."""
+BATCHES: Final = 20
+"""Batches of one sweep; the rest waits for the next."""
 LONGEST_LOOK_AWAY: Final = timedelta(minutes=10)
 """A flow that waits for a webhook is looked at this often at least."""
 LONGEST_LOOK_AT_CALLS: Final = timedelta(minutes=1)
@@ -60,7 +62,16 @@ class Recovery:
         """The number of work items that were sent again. Raises StoreUnavailableError."""
         if not self._leases.acquire_lease(SWEEP_LEASE, uuid.uuid4().hex, self._lease_ttl_ms):
             return 0
-        now = self._clock.now()
+        sent = 0
+        for _ in range(BATCHES):
+            looked_at, resumed = self._look(self._clock.now())
+            sent += resumed
+            if looked_at < BATCH:
+                break
+        return sent
+
+    def _look(self, now: datetime) -> tuple[int, int]:
+        """How many flows of one batch were looked at, and how many messages were sent again."""
         due = self._leases.due_flows(_ms(now), BATCH)
         states = self._states(due)
         effects = [effect for state in states for effect in self._stranded(state, now)]
@@ -69,7 +80,7 @@ class Recovery:
         if effects:
             self._dispatcher.publish(self._dispatcher.render(effects, now))
             log.warning("work_resumed", flows=len(due), items=len(effects))
-        return len(effects)
+        return len(due), len(effects)
 
     def _states(self, flow_ids: Sequence[FlowID]) -> list[FlowState]:
         """The flows that can be read; one with a damaged log does not stop the others."""

@@ -178,6 +178,20 @@ VARIABLES: Final[tuple[Variable, ...]] = (
         "longest body of a plan or a flow query",
     ),
     _row(
+        "FEED_MAX_LENGTH",
+        "feed_max_length",
+        _integer(1_000, 100_000_000),
+        "10000",
+        "commits whose notes each store keeps for WebSockets that were cut off from it",
+    ),
+    _row(
+        "WEBSOCKET_MAX_BUFFER_BYTES",
+        "max_socket_buffer_bytes",
+        _integer(65_536, 1_024 * MIB),
+        "8388608",
+        "what may wait to be sent to one WebSocket before it is closed",
+    ),
+    _row(
         "LOG_LEVEL ENGINE_LOGGING_LEVEL",
         "log_level",
         _one_of("debug", "info", "warn", "error"),

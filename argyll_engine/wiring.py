@@ -16,10 +16,12 @@ from argyll_engine.aggregates import CatalogAggregate, ClusterAggregate, FlowAgg
 from argyll_engine.cache import ProjectionCache
 from argyll_engine.child_flows import ChildFlows
 from argyll_engine.clock import SystemClock
+from argyll_engine.compensator import Compensator
 from argyll_engine.config import EngineConfig
 from argyll_engine.dispatch import CeleryDispatcher, SharedRedisDispatcher
 from argyll_engine.engine import Engine
 from argyll_engine.executor import Executor
+from argyll_engine.hub import Hub
 from argyll_engine.invoke.http import HttpStepClient
 from argyll_engine.invoke.script import ScriptStepClient
 from argyll_engine.model.catalog import CatalogState
@@ -31,8 +33,10 @@ from argyll_engine.ports import Clock, Dispatcher, EventStore, FlowIndex, Script
 from argyll_engine.projections import Projections
 from argyll_engine.query import Queries
 from argyll_engine.recovery import Recovery
+from argyll_engine.script_health import ScriptHealth
 from argyll_engine.scripting.registry import ScriptRegistry
 from argyll_engine.store.connect import connect
+from argyll_engine.store.feed import RedisFeed
 from argyll_engine.store.index import RedisFlowIndex
 from argyll_engine.store.leases import RedisWorkLeases
 from argyll_engine.store.redis import RedisEventStore
@@ -40,6 +44,10 @@ from argyll_engine.tasks.app import make_celery, queue_key_prefix, shares_flow_r
 from argyll_engine.work_runner import WorkRunner
 
 S = TypeVar("S")
+
+ENGINE_KINDS: Final = frozenset({"catalog", "cluster"})
+FLOW_KINDS: Final = frozenset({"flow"})
+"""Kinds of streams in the engine's and in the flow store."""
 
 CATALOG_CACHE: Final = 16
 """Projections of the engine store that a process keeps; there are two streams."""
@@ -75,6 +83,7 @@ class Worker:
     """What a worker process needs."""
 
     runner: WorkRunner
+    compensator: Compensator
     children: ChildFlows
     recovery: Recovery
     leases: WorkLeases
@@ -89,6 +98,17 @@ def build_engine(config: EngineConfig) -> Engine:
 def build_worker(config: EngineConfig, celery: Celery) -> Worker:
     """The parts that the tasks of one worker process use."""
     return assemble_worker(config, _parts(config, celery))
+
+
+def build_hub(config: EngineConfig) -> Hub:
+    """What was committed, by whichever process, for the sockets of this one."""
+    engine, flows = config.engine_redis, config.flow_redis
+    return Hub(
+        [
+            (RedisFeed(connect(engine), engine.prefix, store_name="engine"), ENGINE_KINDS),
+            (RedisFeed(connect(flows), flows.prefix, store_name="flow"), FLOW_KINDS),
+        ]
+    )
 
 
 def assemble_engine(config: EngineConfig, parts: Parts) -> Engine:
@@ -128,6 +148,12 @@ def assemble_worker(config: EngineConfig, parts: Parts) -> Worker:
         projections=parts.flows,
         leases=parts.stores.flow_leases,
         children=children,
+        health=ScriptHealth(
+            node_id=NodeID(config.node_id),
+            cluster=_engine_executor(parts, parts.cluster),
+            projections=parts.cluster,
+            clock=parts.clock,
+        ),
         clients={
             StepType.SYNC: http,
             StepType.ASYNC: http,
@@ -143,8 +169,16 @@ def assemble_worker(config: EngineConfig, parts: Parts) -> Worker:
         interval_seconds=config.recovery_interval_seconds,
         grace_seconds=config.recovery_grace_seconds,
     )
+    compensator = Compensator(
+        flows=parts.flow_executor, projections=parts.flows, leases=parts.stores.flow_leases, client=http
+    )
     return Worker(
-        runner=runner, children=children, recovery=recovery, leases=parts.stores.flow_leases, clock=parts.clock
+        runner=runner,
+        compensator=compensator,
+        children=children,
+        recovery=recovery,
+        leases=parts.stores.flow_leases,
+        clock=parts.clock,
     )
 
 
@@ -193,13 +227,20 @@ def _redis_stores(config: EngineConfig) -> Stores:
     engine_client, flow_client = connect(engine), connect(flows)
     prefix = queue_key_prefix(config) if shares_flow_redis(config) else ""
     return Stores(
-        engine=RedisEventStore(engine_client, engine.prefix, store_name="engine", trimmed=True),
+        engine=RedisEventStore(
+            engine_client,
+            engine.prefix,
+            store_name="engine",
+            trimmed=True,
+            feed_max_length=config.feed_max_length,
+        ),
         flows=RedisEventStore(
             flow_client,
             flows.prefix,
             store_name="flow",
             unacked_key=prefix and prefix + "unacked",
             unacked_index_key=prefix and prefix + "unacked_index",
+            feed_max_length=config.feed_max_length,
         ),
         index=RedisFlowIndex(flow_client, flows.prefix),
         engine_leases=RedisWorkLeases(engine_client, engine.prefix, store_name="engine"),

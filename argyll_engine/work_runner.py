@@ -27,12 +27,16 @@ from argyll_engine.model.ids import FlowID, StepID, Token, child_flow_id, flow_s
 from argyll_engine.model.invocation import Accepted, Failed, Invocation, NotCompleted, Outcome, Succeeded
 from argyll_engine.model.step import StepType
 from argyll_engine.policy.arguments import build_arguments, build_metadata
+from argyll_engine.policy.outcome import not_completed
 from argyll_engine.policy.work import effective_inputs
 from argyll_engine.ports import Claim, StepClient, WorkLeases
 from argyll_engine.projections import Projections
+from argyll_engine.script_health import ScriptHealth
 
 FIRST_WAIT_SECONDS: Final = 0.1
 LONGEST_WAIT_SECONDS: Final = 2.0
+CRASH_TEXT: Final = 1_000
+"""Characters of an unexpected error that are recorded."""
 
 T = TypeVar("T")
 
@@ -45,6 +49,7 @@ class WorkRunner:
     Args:
         worker_id: the name under which this process holds work.
         children: what runs flow steps.
+        health: what hears how scripts end.
         clients: a client for each other step type.
         webhook_base_url: where asynchronous steps send their outcome.
     """
@@ -57,6 +62,7 @@ class WorkRunner:
         projections: Projections[FlowState],
         leases: WorkLeases,
         children: ChildFlows,
+        health: ScriptHealth,
         clients: Mapping[str, StepClient],
         webhook_base_url: str,
     ) -> None:
@@ -65,6 +71,7 @@ class WorkRunner:
         self._projections = projections
         self._leases = leases
         self._children = children
+        self._health = health
         self._clients = clients
         self._webhook_base_url = webhook_base_url
         self._stopping = Event()
@@ -88,6 +95,11 @@ class WorkRunner:
                 self._run_call(work)
         except NotFoundError as exc:
             log.debug("work_dropped", **work.ids, reason=str(exc))
+        except TransientError:
+            raise
+        except Exception as exc:  # a claim that nobody ends would hold its flow for as long as this worker lives
+            log.exception("work_crashed", **work.ids)
+            self._record_crash(work, exc)
 
     def wake(self, flow_id: FlowID, step_id: StepID) -> None:
         """Look at a pending step whose deadline has come. Raises StoreUnavailableError."""
@@ -113,6 +125,7 @@ class WorkRunner:
         for answer in answers:
             if isinstance(answer, ArgyllError):
                 raise answer
+        self._health.note(work.step_id, outcome.error if isinstance(outcome, Failed) else "")
         _report(work, outcome)
 
     # ---- calls: the start is the claim, then the call, then the result ----
@@ -165,6 +178,15 @@ class WorkRunner:
         return started.state if is_ours else None
 
     # ---- parts ----
+
+    def _record_crash(self, work: "_Work", exc: Exception) -> None:
+        """End the attempt: a call may be tried again, within the step's retries; a script fails."""
+        step = self._patiently(lambda: self._state(work)).plan.steps[work.step_id]
+        error = f"the worker could not run it: {type(exc).__name__}: {exc}"[:CRASH_TEXT]
+        outcome = Failed(error=error) if step.type == StepType.SCRIPT else not_completed(error)
+        result = self._result(work, outcome, work.attempt)
+        requests = [self._start(work), result] if step.type == StepType.SCRIPT else [result]
+        self._patiently(lambda: self._flows.execute(requests))
 
     def _state(self, work: "_Work") -> FlowState:
         """The flow as this process last saw it; what is decided on it is checked by the commit."""

@@ -11,15 +11,18 @@ from typing import Any
 
 from argyll_engine.child_flows import ChildFlows
 from argyll_engine.codec import decode, encode
+from argyll_engine.compensator import Compensator
 from argyll_engine.config import EngineConfig
-from argyll_engine.dispatch import RENDERERS
+from argyll_engine.dispatch import COMPLETE_PARENT, RENDERERS, RUN_COMPENSATION, RUN_WORK, WAKE_STEP
 from argyll_engine.engine import Engine
+from argyll_engine.executor import Executor
 from argyll_engine.model.effects import Effect
 from argyll_engine.model.ids import FlowID, Name, StepID, Token
-from argyll_engine.model.invocation import Invocation, Outcome, Succeeded
+from argyll_engine.model.invocation import Compensation, Invocation, Outcome, Succeeded
 from argyll_engine.model.step import Step, StepType
 from argyll_engine.ports import Message, QueueEntry
 from argyll_engine.recovery import Recovery
+from argyll_engine.script_health import ScriptHealth
 from argyll_engine.store.memory import MemoryBackend, MemoryEventStore, MemoryFlowIndex, MemoryWorkLeases
 from argyll_engine.wiring import Parts, Stores, assemble_engine, assemble_parts
 from argyll_engine.work_runner import WorkRunner
@@ -42,8 +45,7 @@ class MemoryDispatcher:
     def seal(self, messages: Sequence[Message]) -> tuple[QueueEntry, ...]:
         """Entries that tests can read."""
         return tuple(
-            QueueEntry(key=message.queue, payload=encode([list(message.args), str(message.eta or "")]))
-            for message in messages
+            QueueEntry(key=message.queue, payload=encode([message.task, list(message.args)])) for message in messages
         )
 
     def publish(self, messages: Sequence[Message]) -> None:
@@ -58,6 +60,13 @@ class AnsweringClient:
     def __init__(self, answers: Answers) -> None:
         self.answers = answers
         self.calls: list[Invocation] = []
+        self.undoing: Callable[[Compensation], Outcome] = lambda _: Succeeded(outputs=None)
+        self.undone: list[Compensation] = []
+
+    def compensate(self, compensation: Compensation) -> Outcome:
+        """What the test says of undoing."""
+        self.undone.append(compensation)
+        return self.undoing(compensation)
 
     def invoke(self, invocation: Invocation) -> Outcome:
         """What the test says."""
@@ -77,6 +86,9 @@ class Workshop:
         self.engine: Engine = assemble_engine(self.config, self.parts)
         self.client = AnsweringClient(answers)
         self.runner = self.another_worker("w1")
+        self.compensator = Compensator(
+            flows=self.parts.flow_executor, projections=self.parts.flows, leases=self.leases, client=self.client
+        )
         self.children = ChildFlows(flows=self.parts.flow_executor, projections=self.parts.flows)
         self.recovery = Recovery(
             projections=self.parts.flows,
@@ -109,6 +121,19 @@ class Workshop:
             projections=parts.flows,
             leases=self.leases,
             children=ChildFlows(flows=parts.flow_executor, projections=parts.flows),
+            health=ScriptHealth(
+                node_id=self.engine.node_id,
+                cluster=Executor(
+                    store=parts.stores.engine,
+                    projections=parts.cluster,
+                    leases=self.leases,
+                    clock=self.clock,
+                    scripts=parts.scripts,
+                    dispatcher=parts.dispatcher,
+                ),
+                projections=parts.cluster,
+                clock=self.clock,
+            ),
             clients=dict.fromkeys(StepType, self.client),
             webhook_base_url="http://engine",
         )
@@ -122,17 +147,20 @@ class Workshop:
         return FlowID("f")
 
     def messages(self) -> deque[tuple[FlowID, StepID, Token, int]]:
-        """Takes all messages that ask for work, whatever their time; parents are told of their children meanwhile."""
+        """Takes all messages that ask for work, whatever their time; those that ask for something else are obeyed."""
         taken: deque[tuple[FlowID, StepID, Token, int]] = deque()
         for queue in sorted(self.backend.queues):
             for payload in self.backend.queues.pop(queue):
-                args = decode(payload)[0]
-                if len(args) == 1:
-                    self.children.complete_parent(FlowID(args[0]))
-                elif len(args) == 2:
-                    self.runner.wake(FlowID(args[0]), StepID(args[1]))
-                else:
+                task, args = decode(payload)
+                if task == RUN_WORK:
                     taken.append(tuple(args))
+                else:
+                    others = {
+                        COMPLETE_PARENT: self.children.complete_parent,
+                        WAKE_STEP: self.runner.wake,
+                        RUN_COMPENSATION: self.compensator.run,
+                    }
+                    others[task](*args)
         return taken
 
     def deliver_all(self) -> None:
@@ -140,6 +168,11 @@ class Workshop:
         while self.backend.queues:
             for message in self.messages():
                 self.runner.run(*message)
+
+    def deliver_some(self) -> None:
+        """Lets the worker run the messages that wait now, and not those that follow from them."""
+        for message in self.messages():
+            self.runner.run(*message)
 
     def log_of(self, flow_id: str = "f") -> list[str]:
         """The event types of a flow, in order."""

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`argyll api`: the Flask application under granian. Its views live in `argyll_api/routes`, not here."""
+"""`argyll api`: the application under uvicorn. Its views live in `argyll_api/routes`, its socket in `socket.py`."""
 
 import os
+import resource
 import signal
-from collections.abc import Callable
+import socket
 from functools import partial
+from types import FrameType
 from typing import Any, Final
 
 import click
@@ -13,16 +15,20 @@ from argyll_api.cli.startup import check_port, check_stores, read_config
 from argyll_api.cli.tether import tether
 from argyll_engine.config import EngineConfig
 
-APPLICATION: Final = "argyll_api.wsgi:app"
 DEFAULT_THREADS: Final = 16
 STOP_SECONDS: Final = 10
 """How long open requests may take at the end. Source: the contract, ops §3.5."""
 
-# Granian's few lines go where all others go.
+KEEP_ALIVE_SECONDS: Final = 75
+"""How long an idle connection is kept; longer than the pools of clients and proxies usually do."""
+BACKLOG: Final = 2_048
+FAILED: Final = 1
+
+# The few lines of the server's libraries go where all others go.
 _LOGGERS: Final[dict[str, Any]] = {
     "version": 1,
     "disable_existing_loggers": False,
-    "loggers": {"_granian": {"propagate": True}, "granian.access": {"propagate": True}},
+    "loggers": {name: {"level": "ERROR"} for name in ("uvicorn", "uvicorn.error", "websockets")},
 }
 
 
@@ -45,31 +51,62 @@ def api(workers: int, threads: int) -> None:
 
 def serve(config: EngineConfig, address: str, workers: int, threads: int) -> None:
     """Serves until SIGTERM or SIGINT; open requests get `STOP_SECONDS` to finish."""
-    from granian.constants import Interfaces  # late: `argyll --help` need not wait for it
-    from granian.log import LogLevels
-    from granian.server import Server
+    from uvicorn import Config, Server  # late: `argyll --help` need not wait for it
+    from uvicorn.supervisors import Multiprocess
 
-    server = Server(
-        APPLICATION,
-        address=address,
-        port=config.api_port,
-        interface=Interfaces.WSGI,
+    server_config = Config(
+        partial(_load, os.getpid(), threads),
+        factory=True,
+        interface="asgi3",
+        http="httptools",
+        ws="argyll_api.socket:Connection",
+        loop="uvloop",
+        lifespan="on",
         workers=workers,
-        blocking_threads=threads,
-        websockets=False,
-        log_access=False,
-        log_level=LogLevels.error,
-        log_dictconfig=_LOGGERS,
-        respawn_failed_workers=True,
-        workers_kill_timeout=STOP_SECONDS,
+        backlog=BACKLOG,
+        log_config=_LOGGERS,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=STOP_SECONDS,
     )
-    server.serve(target_loader=partial(_load, os.getpid()), wrap_loader=False)
+    _allow_many_sockets()
+    with _listen(address, config.api_port) as listener:
+        if workers > 1:
+            Multiprocess(server_config, [listener]).run()
+            return
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, _exit)
+        server = Server(server_config)
+        server.run([listener])
+        if not server.started:
+            raise SystemExit(FAILED)
 
 
-def _load(server_pid: int) -> Callable[..., Any]:
-    """The application, in a server process that ends with its parent."""
-    tether(signal.SIGKILL, server_pid)()
-    from argyll_api.wsgi import app  # here: the parent process has no use for it
+def _load(server_pid: int, threads: int) -> Any:
+    """The application; a server process of several ends with its parent."""
+    if os.getpid() != server_pid:
+        tether(signal.SIGKILL, server_pid)()
+    from argyll_api.wsgi import application  # here: the parent of several has no use for it
 
-    loaded: Callable[..., Any] = app
-    return loaded
+    return application(threads)
+
+
+def _allow_many_sockets() -> None:
+    """As many open files as this user may have, for each WebSocket is one; systems begin with fewer."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def _listen(address: str, port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind((address, port))
+    listener.setblocking(False)
+    return listener
+
+
+def _exit(number: int, frame: FrameType | None) -> None:
+    """The end outside of the server's own handling: before it began, and when it raises the signal again."""
+    raise SystemExit(0)

@@ -9,6 +9,7 @@ from typing import Final
 from flask import Blueprint, Response
 
 from argyll_api.answers import json_answer
+from argyll_api.current import open_sockets
 
 blueprint: Final = Blueprint("liveness", __name__)
 
@@ -16,6 +17,7 @@ blueprint: Final = Blueprint("liveness", __name__)
 @blueprint.get("/health")
 def get_liveness() -> Response:
     """200 with the header that load balancers choose a writable node by: every process is one."""
-    response = json_answer({"service": "argyll-engine", "details": {"backend": {"type": "redis"}}, "status": "healthy"})
+    details = {"websocket": {"clients": open_sockets()}, "backend": {"type": "redis"}}
+    response = json_answer({"service": "argyll-engine", "details": details, "status": "healthy"})
     response.headers["X-Argyll-Raft-State"] = "leader"
     return response

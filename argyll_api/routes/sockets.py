@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where the WebSocket of the API is found. The socket itself has its place in `argyll_api/socket.py`.
+"""What the address of the WebSocket says to a request that is no upgrade. The socket is `argyll_api/socket.py`.
 
 Source: the contract, http §4.1.
 """

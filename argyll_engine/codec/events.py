@@ -18,6 +18,10 @@ from argyll_engine.errors import UndecodableEventError
 from argyll_engine.model.cluster import HealthStatus
 from argyll_engine.model.events import (
     AttributeSet,
+    CompFailed,
+    CompRetryScheduled,
+    CompStarted,
+    CompSucceeded,
     Event,
     FlowCompleted,
     FlowDeactivated,
@@ -125,7 +129,7 @@ def _read_step_skipped(raw: JSONObject) -> StepSkipped:
     )
 
 
-def _write_retry_scheduled(ev: WorkRetryScheduled) -> JSONObject:
+def _write_retry_scheduled(ev: WorkRetryScheduled | CompRetryScheduled) -> JSONObject:
     return {
         "flow_id": ev.flow_id,
         "step_id": ev.step_id,
@@ -136,11 +140,11 @@ def _write_retry_scheduled(ev: WorkRetryScheduled) -> JSONObject:
     }
 
 
-def _read_retry_scheduled(raw: JSONObject) -> WorkRetryScheduled:
+def _retry_fields(raw: JSONObject) -> JSONObject:
     at = time_from_json(raw["next_retry_at"])
     if at is None:
         raise ValueError("next_retry_at is not set")
-    return WorkRetryScheduled(**(raw | {"next_retry_at": at}))
+    return raw | {"next_retry_at": at}
 
 
 def _write_health(ev: StepHealthChanged) -> JSONObject:
@@ -186,7 +190,15 @@ CODECS: Final[dict[type[Event], EventCodec]] = {
     WorkSucceeded: EventCodec("work_succeeded", *_flat(WorkSucceeded, *_WORK, "outputs")),
     WorkFailed: EventCodec("work_failed", *_flat(WorkFailed, *_WORK, "error")),
     WorkNotCompleted: EventCodec("work_not_completed", *_flat(WorkNotCompleted, *_WORK, "error")),
-    WorkRetryScheduled: EventCodec("work_retry_scheduled", _write_retry_scheduled, _read_retry_scheduled),
+    WorkRetryScheduled: EventCodec(
+        "work_retry_scheduled", _write_retry_scheduled, lambda raw: WorkRetryScheduled(**_retry_fields(raw))
+    ),
+    CompStarted: EventCodec("comp_started", *_flat(CompStarted, *_WORK)),
+    CompRetryScheduled: EventCodec(
+        "comp_retry_scheduled", _write_retry_scheduled, lambda raw: CompRetryScheduled(**_retry_fields(raw))
+    ),
+    CompSucceeded: EventCodec("comp_succeeded", *_flat(CompSucceeded, *_WORK)),
+    CompFailed: EventCodec("comp_failed", *_flat(CompFailed, *_WORK, "error")),
     StepRegistered: EventCodec(
         "step_registered",
         lambda ev: {"step": step_to_json(ev.step)},

@@ -139,6 +139,7 @@ def _execution_from_json(raw: JSONObject, attempts: dict[str, int]) -> Execution
         retrying_items={token: None for token, item in pending.items() if item.attempt > 0},
         active_count=sum(item.status is WorkStatus.ACTIVE for item in items.values()),
         succeeded_count=sum(item.status is WorkStatus.SUCCEEDED for item in items.values()),
+        compensating_count=sum(item.status is WorkStatus.COMPENSATING for item in items.values()),
     )
 
 

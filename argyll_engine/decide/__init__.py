@@ -7,13 +7,23 @@ from typing import Any, Final
 from argyll_engine.decide.flow_start import start_flow
 from argyll_engine.decide.step_continue import wake_step
 from argyll_engine.decide.turn import Turn
+from argyll_engine.decide.work_compensate import (
+    complete_compensation,
+    fail_compensation,
+    not_complete_compensation,
+    start_compensation,
+)
 from argyll_engine.decide.work_start import start_work
 from argyll_engine.decide.work_stop import complete_work, fail_work, not_complete_work
 from argyll_engine.model.commands import (
+    CompleteCompensation,
     CompleteWork,
+    FailCompensation,
     FailWork,
     FlowCommand,
+    NotCompleteCompensation,
     NotCompleteWork,
+    StartCompensation,
     StartFlow,
     StartWork,
     WakeStep,
@@ -30,6 +40,10 @@ FLOW_DECISIONS: Final[dict[type[FlowCommand], Callable[[Turn, Any], None]]] = {
     FailWork: fail_work,
     NotCompleteWork: not_complete_work,
     WakeStep: wake_step,
+    StartCompensation: start_compensation,
+    CompleteCompensation: complete_compensation,
+    FailCompensation: fail_compensation,
+    NotCompleteCompensation: not_complete_compensation,
 }
 
 

@@ -55,4 +55,4 @@ def _result(state: FlowState) -> dict[Name, JSONValue]:
 
 
 def _is_working(state: FlowState) -> bool:
-    return any(ex.active_count for ex in state.executions.values())
+    return any(ex.active_count or ex.compensating_count for ex in state.executions.values())

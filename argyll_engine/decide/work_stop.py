@@ -8,6 +8,7 @@ from argyll_engine.decide.flow_continue import continue_flow
 from argyll_engine.decide.flow_stop import deactivate_flow
 from argyll_engine.decide.step_stop import complete_step, fail_step
 from argyll_engine.decide.turn import Turn
+from argyll_engine.decide.work_compensate import compensate_step
 from argyll_engine.model.commands import CompleteWork, FailWork, NotCompleteWork
 from argyll_engine.model.events import WorkFailed, WorkNotCompleted, WorkRetryScheduled, WorkSucceeded
 from argyll_engine.model.flow import StepStatus, WorkState, WorkStatus
@@ -29,6 +30,7 @@ def complete_work(turn: Turn, command: CompleteWork) -> None:
     if ex.status is StepStatus.ACTIVE and is_all_succeeded(ex):
         complete_step(turn, command.step_id)
         continue_flow(turn, sweep=True)
+    compensate_step(turn, command.step_id)
     deactivate_flow(turn)
 
 
@@ -80,4 +82,5 @@ def _fail(turn: Turn, step_id: StepID, token: Token, error: str) -> None:
     turn.raise_event(WorkFailed(flow_id=turn.flow_id, step_id=step_id, token=token, error=error))
     if turn.execution(step_id).status is StepStatus.ACTIVE:
         fail_step(turn, step_id, error)
+        compensate_step(turn, step_id)
         continue_flow(turn, sweep=False)

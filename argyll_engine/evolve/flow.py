@@ -9,11 +9,15 @@ containers change: the state that was thawed keeps its own.
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from argyll_engine.errors import BrokenError
 from argyll_engine.model.events import (
     AttributeSet,
+    CompFailed,
+    CompRetryScheduled,
+    CompStarted,
+    CompSucceeded,
     Event,
     FlowCompleted,
     FlowDeactivated,
@@ -41,7 +45,12 @@ from argyll_engine.model.flow import (
 )
 from argyll_engine.model.ids import StepID, Token
 
-Value = TypeVar("Value")
+COUNTS: Final = (
+    ("active_count", WorkStatus.ACTIVE),
+    ("succeeded_count", WorkStatus.SUCCEEDED),
+    ("compensating_count", WorkStatus.COMPENSATING),
+)
+"""Fields of an execution that count its items of one status."""
 
 
 class FlowDraft:
@@ -74,7 +83,8 @@ class FlowDraft:
         apply = FOLDS.get(type(event))
         if apply is not None:
             apply(self, event, recorded.at)
-            self.change(last_updated_at=recorded.at)
+            if not isinstance(event, CompStarted):  # the one event that leaves the time of the last update alone
+                self.change(last_updated_at=recorded.at)
 
     # ---- what the folds change ----
 
@@ -108,7 +118,7 @@ class FlowDraft:
         if (token in ex.retrying_items) != (is_pending and after.attempt > 0):
             retrying = fields["retrying_items"] = self._owned_copy(ex.retrying_items)
             retrying.pop(token) if token in retrying else retrying.setdefault(token)
-        for name, status in (("active_count", WorkStatus.ACTIVE), ("succeeded_count", WorkStatus.SUCCEEDED)):
+        for name, status in COUNTS:
             change = (after.status is status) - (before.status is status)
             if change:
                 fields[name] = getattr(ex, name) + change
@@ -262,6 +272,31 @@ def _work_retry_scheduled(draft: FlowDraft, event: WorkRetryScheduled, at: datet
     )
 
 
+def _comp_started(draft: FlowDraft, event: CompStarted, at: datetime) -> None:
+    draft.change_work(event.step_id, event.token, status=WorkStatus.COMPENSATING, next_retry_at=None)
+
+
+def _comp_retry_scheduled(draft: FlowDraft, event: CompRetryScheduled, at: datetime) -> None:
+    draft.change_work(
+        event.step_id,
+        event.token,
+        status=WorkStatus.COMPENSATING,
+        error=event.error,
+        retry_count=event.retry_count,
+        next_retry_at=event.next_retry_at,
+    )
+
+
+def _comp_succeeded(draft: FlowDraft, event: CompSucceeded, at: datetime) -> None:
+    draft.change_work(event.step_id, event.token, status=WorkStatus.COMPENSATED, completed_at=at)
+
+
+def _comp_failed(draft: FlowDraft, event: CompFailed, at: datetime) -> None:
+    draft.change_work(
+        event.step_id, event.token, status=WorkStatus.COMPENSATION_FAILED, completed_at=at, error=event.error
+    )
+
+
 FOLDS: Final[dict[type[Event], Callable[[FlowDraft, Any, datetime], None]]] = {
     FlowCompleted: _flow_completed,
     FlowFailed: _flow_failed,
@@ -276,5 +311,9 @@ FOLDS: Final[dict[type[Event], Callable[[FlowDraft, Any, datetime], None]]] = {
     WorkFailed: _work_failed,
     WorkNotCompleted: _work_not_completed,
     WorkRetryScheduled: _work_retry_scheduled,
+    CompStarted: _comp_started,
+    CompRetryScheduled: _comp_retry_scheduled,
+    CompSucceeded: _comp_succeeded,
+    CompFailed: _comp_failed,
 }
 """How each flow event changes the flow; FlowStarted replaces it whole and has no row."""

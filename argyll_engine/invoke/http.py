@@ -22,9 +22,10 @@ from urllib3 import exceptions
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.response import BaseHTTPResponse
 
-from argyll_engine.invoke.request import HttpRequest, build_request, redirected
-from argyll_engine.model.invocation import Failed, Invocation, NotCompleted, Outcome
-from argyll_engine.policy.outcome import Answer, classify, not_completed, too_large
+from argyll_engine.invoke.request import HttpRequest, build_compensation, build_request, redirected
+from argyll_engine.model.invocation import Compensation, Failed, Invocation, NotCompleted, Outcome
+from argyll_engine.model.step import Step
+from argyll_engine.policy.outcome import Answer, classify, classify_compensation, not_completed, too_large
 
 MAX_REDIRECTS: Final = 10
 MAX_POOLS: Final = 256
@@ -57,10 +58,19 @@ class HttpStepClient:
 
         Source: the contract, http §3.1, §3.2 and execution §3.5, X31.
         """
-        request = build_request(invocation, self._protocol)
+        answer = self._perform(build_request(invocation, self._protocol), invocation.step)
+        return classify(invocation.step, answer) if isinstance(answer, Answer) else answer
+
+    def compensate(self, compensation: Compensation) -> Outcome:
+        """How undoing ended; never raises either. Source: the contract, http §3.4."""
+        answer = self._perform(build_compensation(compensation), compensation.step)
+        return classify_compensation(answer) if isinstance(answer, Answer) else answer
+
+    def _perform(self, request: HttpRequest | Failed, step: Step) -> Answer | NotCompleted | Failed:
+        """The answer to a request within the step's time, or what went wrong before there was one."""
         if isinstance(request, Failed):
             return request
-        config = invocation.step.http
+        config = step.http
         timeout_ms = config.timeout_ms if config and config.timeout_ms > 0 else self._timeout_ms
         try:
             answer = self._call(request, time.monotonic() + timeout_ms / 1_000)
@@ -68,11 +78,9 @@ class HttpStepClient:
             return Failed(error=f"invalid endpoint: {exc}")
         except exceptions.HTTPError as exc:
             return not_completed(_cause(exc, timeout_ms))
-        if isinstance(answer, NotCompleted):
-            return answer
-        if 200 <= answer.status < 300 and len(answer.body) > self._max_response_bytes:
+        if isinstance(answer, Answer) and 200 <= answer.status < 300 and len(answer.body) > self._max_response_bytes:
             return too_large(self._max_response_bytes)
-        return classify(invocation.step, answer)
+        return answer
 
     def close(self) -> None:
         """Close all idle connections."""

@@ -11,7 +11,8 @@ from urllib.parse import urljoin, urlsplit
 
 import msgspec
 
-from argyll_engine.model.invocation import Failed, Invocation
+from argyll_engine.model.ids import Name
+from argyll_engine.model.invocation import Compensation, Failed, Invocation
 from argyll_engine.policy.arguments import resolve_url
 
 ENVELOPE: Final = "envelope"
@@ -51,6 +52,28 @@ def build_request(invocation: Invocation, protocol: str) -> HttpRequest | Failed
         return HttpRequest(method=method, url=url, headers=headers, body=None)
     body = _body(invocation, config.protocol or protocol)
     return HttpRequest(method=method, url=url, headers={**headers, "Content-Type": _JSON}, body=body)
+
+
+def build_compensation(compensation: Compensation) -> HttpRequest | Failed:
+    """The request that undoes a work item. Placeholders are inputs and outputs, which win. Source: http §3.4; X13."""
+    config = compensation.step.http
+    if config is None:
+        return Failed(error="step has no endpoint")
+    outputs = compensation.outputs or {}
+    url = resolve_url(config.compensate, {**compensation.inputs, **{Name(n): v for n, v in outputs.items()}})
+    if isinstance(url, Failed):
+        return url
+    headers = {
+        "Accept": _JSON,
+        "User-Agent": USER_AGENT,
+        "Argyll-Flow-ID": compensation.flow_id,
+        "Argyll-Step-ID": compensation.step_id,
+        "Argyll-Receipt-Token": compensation.token,
+        "Content-Type": _JSON,
+    }
+    output = None if compensation.outputs is None else dict(compensation.outputs)
+    body = msgspec.json.encode({"input": dict(compensation.inputs), "output": output}, order="sorted")
+    return HttpRequest(method="POST", url=url, headers=headers, body=body)
 
 
 def redirected(request: HttpRequest, status: int, location: str | None) -> HttpRequest | None:

@@ -68,6 +68,42 @@ class NotCompleteWork:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StartCompensation:
+    """A worker is about to try again, for the time counted `retry_count`, to undo a work item."""
+
+    step_id: StepID
+    token: Token
+    retry_count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompleteCompensation:
+    """A work item was undone."""
+
+    step_id: StepID
+    token: Token
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailCompensation:
+    """A work item cannot be undone."""
+
+    step_id: StepID
+    token: Token
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotCompleteCompensation:
+    """Undoing a work item got no answer, for the time counted `retry_count`."""
+
+    step_id: StepID
+    token: Token
+    retry_count: int
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WakeStep:
     """The deadline of an optional input of a pending step has come."""
 
@@ -111,7 +147,10 @@ class ReportHealth:
     error: str = ""
 
 
-FlowCommand: TypeAlias = StartFlow | StartWork | CompleteWork | FailWork | NotCompleteWork | WakeStep
+CompensationCommand: TypeAlias = StartCompensation | CompleteCompensation | FailCompensation | NotCompleteCompensation
+FlowCommand: TypeAlias = (
+    StartFlow | StartWork | CompleteWork | FailWork | NotCompleteWork | WakeStep | CompensationCommand
+)
 CatalogCommand: TypeAlias = RegisterStep | UpdateStep | UnregisterStep
 ClusterCommand: TypeAlias = ReportHealth
 Command: TypeAlias = FlowCommand | CatalogCommand | ClusterCommand

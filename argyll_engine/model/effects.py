@@ -40,6 +40,17 @@ class WakeAt:
     at: datetime | None = None
 
 
-Effect: TypeAlias = RunWork | CompleteParent | WakeAt
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunCompensation:
+    """Undo a work item, not before `at` (None = now); a worker that finds another count drops it."""
 
-EFFECTS: Final[tuple[type[Effect], ...]] = (RunWork, CompleteParent, WakeAt)
+    flow_id: FlowID
+    step_id: StepID
+    token: Token
+    retry_count: int
+    at: datetime | None = None
+
+
+Effect: TypeAlias = RunWork | CompleteParent | WakeAt | RunCompensation
+
+EFFECTS: Final[tuple[type[Effect], ...]] = (RunWork, CompleteParent, WakeAt, RunCompensation)

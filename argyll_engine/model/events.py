@@ -158,6 +158,46 @@ class WorkRetryScheduled:
     next_retry_at: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompStarted:
+    """Succeeded work of a failed step is about to be undone, for the first time or again."""
+
+    flow_id: FlowID
+    step_id: StepID
+    token: Token
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompRetryScheduled:
+    """Undoing got no answer and will be tried again; `retry_count` goes on from the retries of the work."""
+
+    flow_id: FlowID
+    step_id: StepID
+    token: Token
+    error: str
+    retry_count: int
+    next_retry_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompSucceeded:
+    """The work was undone."""
+
+    flow_id: FlowID
+    step_id: StepID
+    token: Token
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompFailed:
+    """The work could not be undone."""
+
+    flow_id: FlowID
+    step_id: StepID
+    token: Token
+    error: str
+
+
 # ---- catalog ---------------------------------------------------------------------------------
 
 
@@ -210,6 +250,10 @@ FlowEvent: TypeAlias = (
     | WorkFailed
     | WorkNotCompleted
     | WorkRetryScheduled
+    | CompStarted
+    | CompRetryScheduled
+    | CompSucceeded
+    | CompFailed
 )
 CatalogEvent: TypeAlias = StepRegistered | StepUpdated | StepUnregistered
 ClusterEvent: TypeAlias = StepHealthChanged

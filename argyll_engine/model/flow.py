@@ -38,6 +38,9 @@ class WorkStatus(StrEnum):
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     NOT_COMPLETED = "not_completed"
+    COMPENSATING = "compensating"
+    COMPENSATED = "compensated"
+    COMPENSATION_FAILED = "compensation_failed"
 
 
 class SkipReason(StrEnum):
@@ -86,9 +89,9 @@ class WorkState:
 class ExecutionState:
     """A step inside a flow; `error` of a skipped step is the reason, `unsatisfied` the outer names at fault.
 
-    `work_items` are in item order. The last four fields follow from them and are kept so that a step with thousands
+    `work_items` are in item order. The last five fields follow from them and are kept so that a step with thousands
     of items need not count them for each result: pending items never started (in item order), pending items that
-    were, and how many are active and succeeded.
+    were, and how many are active, succeeded and being compensated.
     """
 
     status: StepStatus = StepStatus.PENDING
@@ -104,6 +107,7 @@ class ExecutionState:
     retrying_items: Mapping[Token, None] = field(default_factory=lambda: MappingProxyType({}))
     active_count: int = 0
     succeeded_count: int = 0
+    compensating_count: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,6 +27,18 @@ class Invocation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Compensation:
+    """A succeeded work item to be undone: what it was called with, and what it gave (None for nothing)."""
+
+    flow_id: FlowID
+    step_id: StepID
+    token: Token
+    step: Step
+    inputs: Mapping[Name, JSONValue]
+    outputs: Mapping[str, JSONValue] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Succeeded:
     """The step answered; `outputs` are raw, None where the answer was empty or null."""
 

@@ -116,6 +116,12 @@ class Step:
         """Outer names of what the step produces, in order."""
         return tuple(sorted(name for name, spec in self.attributes.items() if spec.role == Role.OUTPUT))
 
+    @property
+    def is_compensated(self) -> bool:
+        """Whether succeeded work of the step is undone when the step fails. Source: the contract, execution §4; X12."""
+        is_call = self.type in (StepType.SYNC, StepType.ASYNC)
+        return is_call and not self.memoizable and self.http is not None and bool(self.http.compensate)
+
     def argument_names(self) -> tuple[Name, ...]:
         """Inner names of everything the step sees, sorted as byte strings. Source: the contract, scripts §1.2."""
         names = {spec.inner_name(name) for name, spec in self.attributes.items() if spec.is_argument}

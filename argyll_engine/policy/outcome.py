@@ -17,6 +17,8 @@ from argyll_engine.model.invocation import Accepted, Failed, NotCompleted, Outco
 from argyll_engine.model.step import Step, StepType
 
 PROBLEM_TYPE: Final = "application/problem+json"
+MAX_NESTING: Final = 500
+"""Levels of objects and arrays in an answer, as in the bodies of requests: deeper ones could not be written again."""
 
 _SUCCESS, _OUTPUTS, _ERROR = "success", "outputs", "error"
 
@@ -53,8 +55,17 @@ def classify(step: Step, answer: Answer) -> Outcome:
     """
     if 200 <= answer.status < 300:
         return _classify_success(step, answer.body)
-    error = f"step returned HTTP error: status {answer.status}{_problem_suffix(answer)}"
-    return not_completed(error) if answer.status >= 500 else Failed(error=error)
+    return _classify_error(answer)
+
+
+def classify_compensation(answer: Answer) -> Succeeded | NotCompleted | Failed:
+    """How undoing ended: as the call of a step, but what a 2xx answer says does not matter.
+
+    Source: the contract, http §3.4.
+    """
+    if 200 <= answer.status < 300:
+        return Succeeded(outputs=None)
+    return _classify_error(answer)
 
 
 def not_completed(cause: str) -> NotCompleted:
@@ -102,10 +113,33 @@ def _classify_success(step: Step, body: bytes) -> Outcome:
         return Failed(error=f"invalid output JSON: {exc}")
     if outputs is not None and not isinstance(outputs, dict):
         return Failed(error=f"invalid output JSON: expected an object, got {_kind(outputs)}")
+    if is_deeper(outputs, MAX_NESTING):
+        return Failed(error=f"invalid output JSON: nested deeper than {MAX_NESTING} levels")
     result = read_outputs(step, outputs)
     if isinstance(result, Failed) or step.type != StepType.ASYNC:
         return result
     return Accepted()
+
+
+def _classify_error(answer: Answer) -> NotCompleted | Failed:
+    error = f"step returned HTTP error: status {answer.status}{_problem_suffix(answer)}"
+    return not_completed(error) if answer.status >= 500 else Failed(error=error)
+
+
+def is_deeper(value: JSONValue, levels: int) -> bool:
+    """Whether objects and arrays nest deeper than so many levels; goes through them level by level."""
+    level = [value]
+    for _ in range(levels):
+        level = [
+            member
+            for container in level
+            if isinstance(container, dict | list)
+            for member in (container.values() if isinstance(container, dict) else container)
+            if isinstance(member, dict | list)
+        ]
+        if not level:
+            return False
+    return True
 
 
 def _problem_suffix(answer: Answer) -> str:

@@ -38,8 +38,13 @@ WORK: Final[Table[WorkStatus]] = {
     WorkStatus.NOT_COMPLETED: frozenset(
         {WorkStatus.PENDING, WorkStatus.ACTIVE, WorkStatus.SUCCEEDED, WorkStatus.FAILED}
     ),
-    WorkStatus.SUCCEEDED: frozenset(),
+    WorkStatus.SUCCEEDED: frozenset({WorkStatus.COMPENSATING}),
     WorkStatus.FAILED: frozenset(),
+    WorkStatus.COMPENSATING: frozenset(
+        {WorkStatus.COMPENSATING, WorkStatus.COMPENSATED, WorkStatus.COMPENSATION_FAILED}
+    ),
+    WorkStatus.COMPENSATED: frozenset(),
+    WorkStatus.COMPENSATION_FAILED: frozenset(),
 }
 
 

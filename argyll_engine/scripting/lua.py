@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Lua 5.2 in a sandbox with limits: the language row `lua`. The only file that imports lupa.
 
-The sandbox itself is `lua_sandbox.py`, values cross in `lua_values.py`. Only `registry.py` calls this.
+The sandbox itself is `lua_sandbox.py`, its pattern functions are in `lua_patterns.py`, values cross in
+`lua_values.py`. Only `registry.py` calls this.
 
 A run may use a given amount of the processor time of its thread (a busy machine fails no script) and of memory.
 Time is looked at every 1000 instructions, so one that spends its instructions on large copies overruns by what
-they take; a pattern function over a long text is only stopped after it. An interpreter in which a limit struck is
-thrown away.
+they take. An interpreter in which a limit struck is thrown away.
 """
 
 import re
@@ -22,6 +22,8 @@ from lupa import lua52
 
 from argyll_engine.errors import ScriptCompileError, ScriptError, ScriptRunError
 from argyll_engine.model.ids import JSONValue, Name
+from argyll_engine.scripting.lua_pattern_plans import PLANS
+from argyll_engine.scripting.lua_patterns import PATTERNS
 from argyll_engine.scripting.lua_sandbox import SANDBOX
 from argyll_engine.scripting.lua_values import MAX_RESULT_BYTES, Allowance, LuaReader, LuaValue, LuaWriter
 
@@ -138,7 +140,7 @@ class _Interpreter:
             max_memory=NO_LIMIT,
         )
         self._compile, self._bind, self._run, self._take, self._describe, self._array = self._lua.execute(
-            SANDBOX, limits.timeout_ms / 1_000, limits.memory_bytes, time.thread_time
+            SANDBOX, limits.timeout_ms / 1_000, limits.memory_bytes, time.thread_time, PATTERNS, PLANS
         )
         self._loaded: OrderedDict[LuaProgram, LuaValue] = OrderedDict()
         self._struck = False

@@ -21,15 +21,15 @@ Why it is cut like this:
   run without hooks, and are refused.
 - Coroutines are left out: the contract does not have them, and each would need a hook of its own.
 - Native calls whose cost is not bounded by what is in memory are guarded: `string.rep`, and the functions of
-  `table` that trust `__len`. Pattern functions are not: a hostile pattern over a long text can run past the time
-  limit inside one call of `string.find`, `match`, `gmatch` or `gsub`, and is only stopped after it.
+  `table` that trust `__len`. The pattern functions are those of `lua_patterns.py`, handed in as text: they run
+  natively only where that is cheap, and otherwise as Lua, which the time limit stops.
 - `math.randomseed` does nothing: the generator belongs to the process, not to the script.
 """
 
 from typing import Final
 
 SANDBOX: Final = rb"""
-local seconds, memory_bytes, thread_seconds = ...
+local seconds, memory_bytes, thread_seconds, patterns, plans = ...
 local INSTRUCTIONS = 1000 -- between two looks at the clock
 local LIMIT, NO_MEMORY = "limit reached", "not enough memory"
 
@@ -104,6 +104,7 @@ end
 -- globals -------------------------------------------------------------------------------------
 
 string.rep, string.dump = safe_rep, nil
+string.find, string.match, string.gmatch, string.gsub = load(patterns, "=patterns", "t")(on_count, plans)
 math.randomseed = function() end
 for _, name in next, {"insert", "remove", "sort"} do
   table[name] = by_true_length(name, table[name])

@@ -13,13 +13,11 @@ from argyll_engine.errors import ScriptCompileError
 from argyll_engine.model.attribute import ScriptConfig
 from argyll_engine.model.ids import JSONValue, Name
 from argyll_engine.scripting import jpath
+from argyll_engine.scripting.ale_language import AleLanguage
 from argyll_engine.scripting.lua import LuaLanguage
 
 MAX_COMPILED: Final = 4_096
 """Compiled scripts kept per language. Source: the contract, scripts §1.3."""
-
-UNAVAILABLE: Final = frozenset({"ale"})
-"""Languages of the contract that this version does not run."""
 
 JPATH: Final = "jpath"
 """The language whose programs see a document and no names, so it is no row among those that do."""
@@ -65,6 +63,7 @@ class ScriptRegistry:
 
     def __init__(self, *, timeout_ms: int, memory_mb: int) -> None:
         languages: dict[str, Language] = {
+            "ale": AleLanguage(timeout_ms=timeout_ms, memory_mb=memory_mb),
             "lua": LuaLanguage(timeout_ms=timeout_ms, memory_mb=memory_mb),
             # the next language is a row here
         }
@@ -134,8 +133,6 @@ class ScriptRegistry:
 def _no_language(language: str) -> str:
     if language == JPATH:
         return "script language not valid for a script step: jpath"
-    if language in UNAVAILABLE:
-        return f"script language not available in this version: {language}"
     return f"invalid script language: {language}"
 
 

@@ -52,6 +52,10 @@ class Keys:
         """Root flows that carry one label."""
         return f"{self._root}idx:label:{escape(name)}:{escape(value)}"
 
+    def feed(self) -> str:
+        """Notes of what was committed, in commit order."""
+        return f"{self._root}feed"
+
     def due(self) -> str:
         """When the recovery sweep looks at a flow."""
         return f"{self._root}due"

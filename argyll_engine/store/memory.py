@@ -6,7 +6,7 @@ One backend is what one Redis would be: the stores, indexes and leases made on i
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from threading import RLock
+from threading import Condition
 from time import monotonic
 from typing import Final
 
@@ -17,8 +17,13 @@ from argyll_engine.ports import (
     Commit,
     CommitResult,
     Committed,
+    FeedEnd,
+    FeedPosition,
     IndexChange,
     LoadRequest,
+    LogRange,
+    Note,
+    Reading,
     SequenceConflict,
     Snapshot,
     Stream,
@@ -47,10 +52,10 @@ class _Log:
 class MemoryBackend:
     """What the stores share. `queues` holds the messages committed to each queue key, oldest first.
 
-    `acknowledged` holds the delivery tags that commits have acknowledged.
+    `acknowledged` holds the delivery tags that commits have acknowledged, `feed` the newest notes of all commits.
     """
 
-    lock: RLock = field(default_factory=RLock)
+    lock: Condition = field(default_factory=Condition)
     logs: dict[StreamID, _Log] = field(default_factory=dict)
     flows: dict[FlowID, Row] = field(default_factory=dict)
     labels: dict[FlowID, dict[str, str]] = field(default_factory=dict)
@@ -60,6 +65,9 @@ class MemoryBackend:
     leases: dict[str, tuple[str, int]] = field(default_factory=dict)
     queues: dict[str, list[bytes]] = field(default_factory=dict)
     acknowledged: set[str] = field(default_factory=set)
+    feed: list[Note] = field(default_factory=list)
+    feed_max_length: int = 10_000
+    note_count: int = 0
 
 
 class MemoryEventStore:
@@ -121,8 +129,22 @@ class MemoryEventStore:
             if commit.events:
                 self._backend.logs[commit.stream_id] = log
                 log.events += commit.events
+                self._note(commit, log.next_sequence)
             self._apply(commit)
             return Committed(next_sequence=log.next_sequence)
+
+    def _note(self, commit: Commit, next_sequence: int) -> None:
+        backend = self._backend
+        backend.note_count += 1
+        note = Note(
+            position=(backend.note_count, 0),
+            stream_id=commit.stream_id,
+            first_sequence=commit.expected_sequence,
+            next_sequence=next_sequence,
+        )
+        backend.feed.append(note)
+        del backend.feed[: -backend.feed_max_length]
+        backend.lock.notify_all()
 
     def _apply(self, commit: Commit) -> None:
         backend, flow_id = self._backend, FlowID(commit.stream_id[-1])
@@ -150,6 +172,40 @@ class MemoryEventStore:
             backend.labels[flow_id] = {name: value for name, value in change.labels.items() if name and value}
         if change.status is not FlowStatus.ACTIVE:
             backend.claims.pop(flow_id, None)
+
+
+class MemoryFeed:
+    """Implements `ports.Feed`, for all stores on the backend at once."""
+
+    def __init__(self, backend: MemoryBackend) -> None:
+        self._backend = backend
+
+    def end(self, streams: Sequence[StreamID]) -> FeedEnd:
+        """Where the feed and these streams end now."""
+        backend = self._backend
+        with backend.lock:
+            logs = [backend.logs.get(stream_id) or _Log() for stream_id in streams]
+            return FeedEnd(position=(backend.note_count, 0), next_sequences=tuple(log.next_sequence for log in logs))
+
+    def read(self, after: FeedPosition, patience_ms: int) -> Reading:
+        """The notes after a position; waits for one."""
+        backend = self._backend
+        with backend.lock:
+            backend.lock.wait_for(lambda: backend.note_count > after[0], patience_ms / 1_000)
+            oldest = backend.note_count - len(backend.feed)
+            notes = tuple(backend.feed[max(after[0] - oldest, 0) :])
+            return Reading(notes=notes, is_whole=after[0] >= oldest)
+
+    def events(self, ranges: Sequence[LogRange]) -> Sequence[tuple[bytes, ...] | None]:
+        """The events of each range; None where the log does not hold all of them."""
+        with self._backend.lock:
+            return tuple(map(self._range, ranges))
+
+    def _range(self, wanted: LogRange) -> tuple[bytes, ...] | None:
+        log = self._backend.logs.get(wanted.stream_id) or _Log()
+        if not log.trimmed <= wanted.first_sequence <= wanted.next_sequence <= log.next_sequence:
+            return None
+        return log.after(wanted.first_sequence)[: wanted.next_sequence - wanted.first_sequence]
 
 
 class MemoryFlowIndex:

@@ -23,6 +23,7 @@ from argyll_engine.ports import (
     Stream,
 )
 from argyll_engine.store.connect import translated
+from argyll_engine.store.feed import DEFAULT_FEED_LENGTH, feed_name
 from argyll_engine.store.keys import Keys
 from argyll_engine.store.scripts import ScriptCall, ScriptRunner, read_script
 
@@ -37,6 +38,7 @@ class RedisEventStore:
         trimmed: Whether a snapshot replaces the events that it covers.
         unacked_key: Hash of the broker's unacknowledged messages, if the broker is this Redis; else empty.
         unacked_index_key: Sorted set beside it. Source: kombu, `kombu/transport/redis.py`, class QoS.
+        feed_max_length: Notes that the feed keeps at least; somewhat older ones may be there.
     """
 
     def __init__(
@@ -48,12 +50,14 @@ class RedisEventStore:
         trimmed: bool = False,
         unacked_key: str = "",
         unacked_index_key: str = "",
+        feed_max_length: int = DEFAULT_FEED_LENGTH,
     ) -> None:
         self._client, self._name, self._trimmed = client, store_name, trimmed
         self._keys = keys = Keys(prefix)
         self._scripts = ScriptRunner(client, store_name)
         self._commit, self._load, self._snapshot = map(read_script, ("commit", "load", "snapshot"))
-        self._indexes = (keys.statuses(), keys.due(), *map(keys.status, FlowStatus))
+        self._indexes = (keys.statuses(), keys.due(), *map(keys.status, FlowStatus), keys.feed())
+        self._feed_max_length = feed_max_length
         self._unacked = (unacked_key, unacked_index_key) if unacked_key and unacked_index_key else ()
 
     def load(self, requests: Sequence[LoadRequest]) -> Sequence[Stream]:
@@ -122,6 +126,8 @@ class RedisEventStore:
             len(commit.released),
             len(labels),
             len(queues),
+            feed_name(stream_id),
+            self._feed_max_length,
             *commit.events,
             *(part for claim in commit.claims for part in (claim.token, claim.worker_id)),
             *commit.released,

@@ -49,6 +49,8 @@ class Heartbeat:
                 self._leases.refresh_worker(self._worker_id, int(until * 1000))
             except TransientError as exc:
                 log.warning("redis connection lost", error=str(exc))
+            except Exception:  # this loop must live: a worker that seems dead loses its work to others
+                log.exception("heartbeat_failed", worker_id=self._worker_id)
             pause = self._lease_seconds / BEATS_PER_LEASE - (time.monotonic() - started)
             if self._stopping.wait(max(pause, 0.1)):
                 return

@@ -6,7 +6,7 @@ from typing import Any
 from celery import Celery
 
 from argyll_engine import log as logs
-from argyll_engine.dispatch import COMPLETE_PARENT, RUN_WORK, SWEEP, WAKE_STEP
+from argyll_engine.dispatch import COMPLETE_PARENT, RUN_COMPENSATION, RUN_WORK, SWEEP, WAKE_STEP
 from argyll_engine.errors import TransientError
 from argyll_engine.model.ids import FlowID, StepID, Token
 from argyll_engine.wiring import Worker
@@ -30,6 +30,11 @@ def register_tasks(app: Celery, worker: Worker) -> None:
         """Invoke one attempt of a work item."""
         tag = (self.request.properties or {}).get("delivery_tag", "")
         worker.runner.run(FlowID(flow_id), StepID(step_id), Token(token), attempt, tag)
+
+    @app.task(name=RUN_COMPENSATION, **_WHEN_AWAY)
+    def run_compensation(flow_id: str, step_id: str, token: str, retry_count: int) -> None:
+        """Undo a work item."""
+        worker.compensator.run(FlowID(flow_id), StepID(step_id), Token(token), retry_count)
 
     @app.task(name=COMPLETE_PARENT, **_WHEN_AWAY)
     def complete_parent(child_id: str) -> None:

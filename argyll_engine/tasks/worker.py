@@ -4,6 +4,7 @@
 `celery -A argyll_engine.tasks.worker:app …` finds the app here.
 """
 
+import logging
 import os
 import warnings
 
@@ -18,10 +19,16 @@ from argyll_engine.tasks.heartbeat import Heartbeat
 from argyll_engine.tasks.work import register_tasks
 from argyll_engine.wiring import build_worker
 
+CHATTY = ("celery.app.trace", "celery.beat", "celery.worker.strategy")
+"""Loggers of Celery that write a line or two for every message; only `debug` wants those."""
+
 
 def make_worker_app(config: EngineConfig) -> Celery:
     """The Celery app with its tasks; its heartbeat begins when a worker is ready to consume."""
     logs.configure(config.log_level, config.log_format, service="argyll-worker", environment=config.environment)
+    if config.log_level != "debug":
+        for name in CHATTY:
+            logging.getLogger(name).setLevel(logging.WARNING)
     celery = make_celery(config)
     worker = build_worker(config, celery)
     heartbeat = Heartbeat(worker.leases, worker.clock, worker.runner.worker_id, config.worker_lease_seconds)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A whole Argyll of real processes on ports of its own, whose parts can be killed and started again.
 
-The commands are those of `argyll api`, `argyll worker` and `argyll beat`, without the supervisor that would start
-again at once what a test has killed. Redis keeps an append-only file.
+They are `argyll api`, `argyll beat` and one `argyll worker` for each kind of worker; to kill a worker is to kill its
+supervisor too, which would start it again at once. Redis keeps an append-only file.
 """
 
 import os
@@ -10,8 +10,8 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,8 @@ from celery import Celery
 from redis import Redis
 from redis.exceptions import RedisError
 
-from argyll_api.cli.workers import Fleet, beat_child, worker_children
 from argyll_engine.config import EngineConfig
+from argyll_engine.dispatch import RUN_WORK
 from argyll_engine.store.connect import connect
 from argyll_engine.tasks.app import make_celery, queue_key_prefix
 from tests.acceptance.client import Client, eventually
@@ -32,8 +32,11 @@ LEASE_SECONDS = 2.0
 GRACE_SECONDS = 1.0
 INTERVAL_SECONDS = 0.5
 STOP_SECONDS = 20
-STEPS, WORK = "steps1", "work1"
+ENDED = ("", "Z", "X")
+HALTED = (*ENDED, "T")
+STEPS, WORK = "steps", "work"
 WORKERS = (STEPS, WORK)
+"""The kinds of workers, called like the queues that they serve."""
 
 
 class Part:
@@ -48,6 +51,12 @@ class Part:
         """Whether the process is there."""
         return self._process is not None and self._process.poll() is None
 
+    @property
+    def pid(self) -> int:
+        """Of the process, which must have been started."""
+        assert self._process is not None
+        return self._process.pid
+
     def start(self) -> None:
         """Start it, unless it runs."""
         if not self.is_running:
@@ -58,19 +67,31 @@ class Part:
 
     def kill(self) -> None:
         """End it as -9 does: without a chance to tidy up."""
+        killed = self._signal_all(signal.SIGKILL)
         if self._process is not None:
-            self._process.kill()
             self._process.wait()
+        eventually("the end of all processes", lambda: all(map(_has_ended, killed)))
 
-    @contextmanager
-    def paused(self) -> Iterator[None]:
-        """Let it hang within the block: it holds what it has and does nothing."""
-        assert self._process is not None
-        self._process.send_signal(signal.SIGSTOP)
-        try:
-            yield
-        finally:
-            self._process.send_signal(signal.SIGCONT)
+    def pause(self) -> None:
+        """Let it hang: it holds what it has and does nothing."""
+        self._signal_all(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it go on."""
+        self._signal_all(signal.SIGCONT)
+
+    def _signal_all(self, number: signal.Signals) -> tuple[int, ...]:
+        """The processes that got the signal: this one first, so that it starts nothing again, then those below it."""
+        if self._process is None or not self.is_running:
+            return ()
+        top = self._process.pid
+        self._process.send_signal(signal.SIGSTOP)  # so that it forks nothing while we look
+        eventually("its halt", lambda: _state_of(Path(f"/proc/{top}")) in HALTED)
+        pids = (top, *_below(top))
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
+        return pids
 
     def twin(self) -> "Part":
         """Another process of the same command line."""
@@ -118,11 +139,12 @@ class Stack:
         environment = _base_environment() | self._variables(folder) | variables
         self.config = EngineConfig.from_env(environment)
         self.log = folder / "argyll.log"
-        api = (sys.executable, "-P", "-m", "argyll_api.cli", "api", "--threads", "8")
-        self.api = Part(api, environment, self.log)
-        specs = worker_children(self.config, Fleet(steps=1, work=1, node="stack"))
-        self.workers = {spec.name: Part(spec.argv, environment, self.log) for spec in specs}
-        self.beat = Part(beat_child(self.config).argv, environment, self.log)
+        self.api = Part(_argyll("api", "--threads", "8"), environment, self.log)
+        self.workers = {
+            STEPS: Part(_argyll("worker", "--steps", "1", "--work", "0"), environment, self.log),
+            WORK: Part(_argyll("worker", "--steps", "0", "--work", "1"), environment, self.log),
+        }
+        self.beat = Part(_argyll("beat"), environment, self.log)
         self.client = Client(f"http://127.0.0.1:{self.config.api_port}")
 
     def _variables(self, folder: Path) -> dict[str, str]:
@@ -160,15 +182,16 @@ class Stack:
             self.workers[name].start()
 
     @contextmanager
-    def replaced_worker(self, name: str) -> Iterator[None]:
-        """A worker process hangs within the block, and another one is there."""
-        twin = self.workers[name].twin()
-        with self.workers[name].paused():
-            twin.start()
-            try:
-                yield
-            finally:
-                twin.stop()
+    def replaced_worker(self, name: str) -> Iterator[Callable[[], None]]:
+        """A worker process hangs, at most until the end of the block, and another one is there; what ends the hang."""
+        worker, twin = self.workers[name], self.workers[name].twin()
+        worker.pause()
+        twin.start()
+        try:
+            yield worker.resume
+        finally:
+            worker.resume()
+            twin.stop()
 
     def kill_redis(self) -> None:
         """Kill the flow store's Redis."""
@@ -216,15 +239,21 @@ class Stack:
             client.delete(self.queue_key("unacked"), self.queue_key("unacked_index"))
 
     def has_idle_queues(self, *queues: str) -> bool:
-        """Whether every message of these queues, and each that a worker has taken, is done."""
+        """Whether these queues are empty, and every work item that a worker has taken from one is done."""
         with self.broker_redis() as client:
             waiting = sum(client.llen(self.queue_key(queue)) for queue in queues)
-            return waiting + client.hlen(self.queue_key("unacked")) == 0
+            taken: Any = client.hvals(self.queue_key("unacked"))
+        return waiting + sum(RUN_WORK.encode() in message for message in taken) == 0
+
+    @property
+    def due_key(self) -> str:
+        """Where flows are listed by when recovery looks at them."""
+        return f"{{{self.config.flow_redis.prefix}}}:due"
 
     def due_at_ms(self, flow_id: str) -> float | None:
         """When recovery looks at a flow again; every look moves it."""
         with self.flow_redis() as client:
-            score: Any = client.zscore(f"{{{self.config.flow_redis.prefix}}}:due", flow_id)
+            score: Any = client.zscore(self.due_key, flow_id)
         return None if score is None else float(score)
 
     def await_looks(self, flow_id: str, count: int) -> None:
@@ -249,6 +278,36 @@ class Stack:
             return self.client.get("/health").status == 200 and self.client.get("/engine/step").status == 200
         except OSError:
             return False
+
+
+def _argyll(*words: str) -> tuple[str, ...]:
+    return (sys.executable, "-P", "-m", "argyll_api.cli", *words)
+
+
+def _below(pid: int) -> tuple[int, ...]:
+    """The processes that a process has started, and those that they have."""
+    found: tuple[int, ...] = ()
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in map(int, task.read_text().split()):
+            found += (child, *_below(child))
+    return found
+
+
+def _has_ended(pid: int) -> bool:
+    """Whether a process is gone, or an entry nobody has read; it is its last thread that closes its sockets."""
+    try:
+        threads = os.listdir(f"/proc/{pid}/task")
+    except FileNotFoundError:
+        return True
+    return all(_state_of(Path(f"/proc/{pid}/task/{thread}")) in ENDED for thread in threads)
+
+
+def _state_of(task: Path) -> str:
+    """The letter by which the kernel says how a process or a thread is; empty when it is gone."""
+    try:
+        return (task / "stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
 
 
 def _base_environment() -> dict[str, str]:

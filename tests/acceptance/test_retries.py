@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What happens to a work item whose step does not answer, or answers that it cannot: delays, limits, webhooks meanwhile.
+"""What happens to a work item whose step does not answer or says that it cannot: delays, limits, webhooks meanwhile.
 
 Delays are read from the events' own timestamps. Source: the contract, execution §3.5 and §3.6.
 """
@@ -48,7 +48,7 @@ def at(text: str) -> datetime:
 def test_retries_wait_by_the_steps_backoff(
     client: Client, services: StepServices, kind: str, expected: list[int]
 ) -> None:
-    """Each retry is scheduled by the step's own backoff up to its cap, begins then and not before, and keeps the token."""
+    """A retry is scheduled by the step's own backoff up to its cap, begins then and not before, and keeps its token."""
     endpoint = services["busy"].answers(UNAVAILABLE, UNAVAILABLE, UNAVAILABLE, Reply(body={"answer": 42}))
     config = retries(5, 80, kind, most_ms=200)
     client.register(sync("busy", endpoint.url, attributes(gives=["answer"]), work_config=config))

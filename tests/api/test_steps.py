@@ -163,7 +163,8 @@ def test_logs_of_catalog_and_cluster(api, engine, path):
 def test_liveness(api):
     """Service, status, and the header that load balancers choose by."""
     res = api.get("/health")
-    assert res.json == {"service": "argyll-engine", "details": {"backend": {"type": "redis"}}, "status": "healthy"}
+    details = {"websocket": {"clients": 0}, "backend": {"type": "redis"}}
+    assert res.json == {"service": "argyll-engine", "details": details, "status": "healthy"}
     assert (res.status_code, res.headers["X-Argyll-Raft-State"]) == (200, "leader")
 
 

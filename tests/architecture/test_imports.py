@@ -63,12 +63,16 @@ ENGINE = (
     Rule("executor", (*SHELL, "projections")),
     Rule("query", (*SHELL, "projections")),
     Rule("recovery", (*SHELL, "projections", "react")),
+    Rule("script_health", (*SHELL, "executor", "projections")),
+    Rule("compensator", (*SHELL, "policy", "executor", "projections")),
     Rule("child_flows", (*SHELL, "plan", "policy", "executor", "projections")),
-    Rule("work_runner", (*SHELL, "policy", "child_flows", "executor", "projections")),
+    Rule("work_runner", (*SHELL, "policy", "child_flows", "executor", "projections", "script_health")),
     Rule("engine", ("model", "policy", "plan", "ports", "errors", "executor", "query")),
     # adapters: never one another
+    Rule("hub", ("model", "ports", "errors", "log")),
     Rule("dispatch", ADAPTER, ("celery", "kombu")),
     Rule("store.*", ADAPTER, ("redis",)),
+    Rule("scripting.ale.*"),  # a language of its own, which knows nothing of the engine
     Rule("scripting.lua", ADAPTER, ("lupa",)),
     Rule("scripting.jpath_regex", ADAPTER, ("re2",)),
     Rule("scripting.jpath*", ADAPTER, ("jsonpath",)),
@@ -87,11 +91,13 @@ API_EDGE = ("model", "errors", "codec", "ports", "log", "engine", "config", "que
 API = (
     Rule("wsgi", (*API_EDGE, "wiring")),
     Rule("cli.client", (), ("click", "urllib3")),
-    Rule("cli.serve", ("config",), ("click", "granian")),
+    Rule("cli.serve", ("config",), ("click", "uvicorn")),
     Rule("cli.startup", ("config", "errors", "log", "store"), ("click",)),
     Rule("cli.*", ("config", "errors", "log", "model"), ("click", "rich")),
     Rule("schemas.*", ("model", "errors", "codec"), ("marshmallow",)),
     Rule("hooks", API_EDGE, ("flask", "werkzeug")),
+    Rule("socket", API_EDGE, ("uvicorn", "websockets")),
+    Rule("subscriptions", (*API_EDGE, "hub")),
     Rule("*", API_EDGE, ("flask",)),
 )
 
@@ -100,7 +106,7 @@ ARCHIVER = (Rule("", ()),)
 RULES = {"argyll_engine": ENGINE, "argyll_api": API, "argyll_archiver": ARCHIVER}
 
 LATE = {
-    "argyll_api.cli.serve": {"granian.constants", "granian.log", "granian.server", "argyll_api.wsgi"},
+    "argyll_api.cli.serve": {"uvicorn", "uvicorn.supervisors", "argyll_api.wsgi"},
 }
 """Imports inside functions, each with its reason beside it in the code: the server is loaded by the command that
 serves, and the application by the process that answers requests."""

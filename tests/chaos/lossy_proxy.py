@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A Unix socket before another one that can lose an answer: the request arrives and is carried out, nobody hears of it."""
+"""A Unix socket before another one that can lose an answer: the request is carried out, and nobody hears of it."""
 
 import select
 import socket

@@ -52,6 +52,11 @@ def in_phases(endpoint: Endpoint, gates: list[Any]) -> None:
     endpoint.decides(rule)
 
 
+def await_call(endpoint: Endpoint, number: int) -> None:
+    """Wait until that many calls were made, and one more is waiting."""
+    eventually(f"call {number}", lambda: len(endpoint.calls) > number)
+
+
 def test_every_flow_survives_kills(stack: Stack, services: StepServices) -> None:
     """All workers die twice and Redis once, always amid calls; all flows complete with logs as if nothing happened."""
     client, endpoint = stack.client, services["call"]
@@ -66,7 +71,7 @@ def test_every_flow_survives_kills(stack: Stack, services: StepServices) -> None
         starting = clients.map(lambda number: start(client, number), range(FLOWS))
         for phase, kill in enumerate((stack.kill_worker, stack.kill_redis, stack.kill_worker), 1):
             gates[phase - 1].set()
-            eventually(f"call {phase * 50}", lambda phase=phase: len(endpoint.calls) > phase * FLOWS // 4)
+            await_call(endpoint, phase * FLOWS // len(gates))
             kill()
             stack.mend()
         gates[-1].set()

@@ -8,7 +8,7 @@ import pytest
 from tests.acceptance.client import eventually
 from tests.acceptance.folding import faults_of_log, fold
 from tests.acceptance.services import Reply, StepServices
-from tests.acceptance.stack import Stack
+from tests.acceptance.stack import WORK, Stack
 from tests.acceptance.steps import attributes, script, sync
 from tests.chaos.lossy_proxy import LossyProxy, lossy_proxy
 
@@ -38,11 +38,12 @@ def test_commit_whose_answer_was_lost(proxied: tuple[Stack, LossyProxy], service
         sync("call", endpoint.url, attributes(["doubled"], ["called"])),
         script("finish", "return {result = called * 10}", attributes(["called"], ["result"])),
     )
-    body = {"id": f"lost-{text.replace('_', '-')}", "goals": ["finish"], "init": {"number": [1]}}
+    flow_id = f"lost-{text.replace('_', '-')}"
+    body = {"id": flow_id, "goals": ["finish"], "init": {"number": [1]}}
     lost_before = proxy.lost
     proxy.lose_answer_to(f'"{text}"')
     eventually("the start", lambda: client.post("/engine/flow", body).status == 201)
-    state, events = client.await_end(body["id"]), client.events(body["id"])
+    state, events = client.await_end(flow_id), client.events(flow_id)
     assert ("completed", [], state) == (state["status"], faults_of_log(events), fold(events))
     assert (30, 1, 1) == (state["attributes"]["result"][0]["value"], len(endpoint.calls), proxy.lost - lost_before)
 
@@ -54,10 +55,10 @@ def test_call_whose_start_was_recorded_unheard(proxied: tuple[Stack, LossyProxy]
     client.forget_steps()
     client.register(sync("unheard", endpoint.url, attributes(gives=["answer"])))
     lost_before = proxy.lost
-    stack.kill_worker("work1")
+    stack.kill_worker(WORK)
     flow_id = client.start("unheard", ["unheard"])
     proxy.lose_answer_to('"work_started"')
-    stack.start_worker("work1")
+    stack.start_worker(WORK)
     state, events = client.await_end(flow_id, patience_seconds=20), client.events(flow_id)
     assert ("completed", [], state) == (state["status"], faults_of_log(events), fold(events))
     assert (1, 1) == (len(endpoint.calls), proxy.lost - lost_before)

@@ -190,3 +190,39 @@ def test_flows_survive_the_loss_of_everything_but_redis(stack: Stack, services: 
     for flow_id in flow_ids:
         assert_completed(client, flow_id)
     assert 5 == len(set(endpoint.tokens))
+
+
+def test_unreadable_log_stops_no_other_flow(stack: Stack) -> None:
+    """A flow whose log is damaged is left out by recovery; the others, due after it, are started again."""
+    client = stack.client
+    client.register(script("any", "return {answer = 1}", attributes(gives=["answer"])))
+    stack.kill_worker()
+    damaged, sound = (client.start(f"{kind}-log", ["any"]) for kind in ("damaged", "sound"))
+    log = f"{{{stack.config.flow_redis.prefix}}}:flow:{damaged}:events"
+    with stack.flow_redis() as redis:
+        first = redis.lindex(log, 0)
+        redis.lset(log, 0, "{")
+        redis.zadd(stack.due_key, {"without-a-log": 1})
+        stack.lose_messages("steps")
+        stack.start_worker()
+        assert_completed(client, sound)
+        redis.lset(log, 0, first)  # type: ignore[arg-type]  # redis-py types answers for both its kinds of clients
+        redis.zrem(stack.due_key, "without-a-log")
+
+
+def test_worker_that_hung_leaves_the_next_attempt_alone(stack: Stack, services: StepServices) -> None:
+    """What a paused worker hears too late does not end the claim of the worker that makes the call now."""
+    client, late, now = stack.client, services.gate(), services.gate()
+    endpoint = services["taken"].answers(Reply(status=503, gate=late), Reply(body={"answer": 1}, gate=now))
+    client.register(sync("taken", endpoint.url, **call_step()))
+    flow_id = client.start("taken-over", ["taken"])
+    eventually("the first call", lambda: endpoint.calls)
+    with stack.replaced_worker(WORK) as resume:
+        eventually("the second call", lambda: len(endpoint.calls) == 2)
+        late.set()
+        resume()
+        stack.await_looks(flow_id, LOOKS)
+        seen = len(endpoint.calls), client.types(flow_id).count("work_not_completed")
+        now.set()
+        assert_completed(client, flow_id)
+    assert (2, 0) == seen

@@ -10,17 +10,26 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from argyll_engine.ports import EventStore, FlowIndex, WorkLeases
+from argyll_engine.ports import EventStore, Feed, FlowIndex, WorkLeases
 from argyll_engine.store.connect import connect
+from argyll_engine.store.feed import RedisFeed
 from argyll_engine.store.index import RedisFlowIndex
 from argyll_engine.store.leases import RedisWorkLeases
-from argyll_engine.store.memory import MemoryBackend, MemoryEventStore, MemoryFlowIndex, MemoryWorkLeases
+from argyll_engine.store.memory import (
+    MemoryBackend,
+    MemoryEventStore,
+    MemoryFeed,
+    MemoryFlowIndex,
+    MemoryWorkLeases,
+)
 from argyll_engine.store.redis import RedisEventStore
 from tests.contract.redis_server import RedisServer
 
 _PREFIXES = (f"test:{number}" for number in count())
 UNACKED_KEY = "unacked"
 UNACKED_INDEX_KEY = "unacked_index"
+FEED_LENGTH = 300
+"""Notes that the feeds keep at least: more than one reading, few enough to overrun."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +40,7 @@ class Backend:
     trimmed_store: EventStore
     index: FlowIndex
     leases: WorkLeases
+    feed: Feed
     client: Redis | None = None
     memory: MemoryBackend | None = None
 
@@ -81,12 +91,13 @@ def backend(request: pytest.FixtureRequest) -> Backend:
 
 
 def _memory_backend() -> Backend:
-    memory = MemoryBackend()
+    memory = MemoryBackend(feed_max_length=FEED_LENGTH)
     return Backend(
         store=MemoryEventStore(memory),
         trimmed_store=MemoryEventStore(memory, trimmed=True),
         index=MemoryFlowIndex(memory),
         leases=MemoryWorkLeases(memory),
+        feed=MemoryFeed(memory),
         memory=memory,
     )
 
@@ -100,11 +111,13 @@ def redis_backend(client: Redis) -> Backend:
         store_name="flow",
         unacked_key=UNACKED_KEY,
         unacked_index_key=UNACKED_INDEX_KEY,
+        feed_max_length=FEED_LENGTH,
     )
     return Backend(
         store=flow_store,
         trimmed_store=RedisEventStore(client, prefix, store_name="engine", trimmed=True),
         index=RedisFlowIndex(client, prefix),
         leases=RedisWorkLeases(client, prefix),
+        feed=RedisFeed(client, prefix, store_name="flow"),
         client=client,
     )

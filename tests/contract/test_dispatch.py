@@ -76,7 +76,7 @@ def read(payload: bytes) -> tuple[Any, list[str], list[str]]:
 def test_sealed_message_equals_a_sent_one(
     app: Celery, shared: SharedRedisDispatcher, client: Redis, message: Message
 ) -> None:
-    """But for its random ids, a sealed message has the queue and every field of what Celery writes for the same call."""
+    """But for random ids, a sealed message has the queue and every field of what Celery writes for the same call."""
     CeleryDispatcher(app, LONGEST_WAIT_SECONDS).publish([message])
     (entry,) = shared.seal([message])
     written = client.lindex(entry.key, 0)
@@ -96,7 +96,7 @@ def test_sealed_messages_have_ids_of_their_own(shared: SharedRedisDispatcher) ->
 def test_a_worker_runs_what_a_commit_put_into_the_queue(
     app: Celery, shared: SharedRedisDispatcher, config: EngineConfig, client: Redis
 ) -> None:
-    """A message that a commit wrote arrives at a real worker's task with its arguments, in order, and is acknowledged."""
+    """Messages that a commit wrote arrive at a real worker's task, in order, and are acknowledged."""
     received: list[tuple[object, ...]] = []
     enough = threading.Event()
 
@@ -105,7 +105,7 @@ def test_a_worker_runs_what_a_commit_put_into_the_queue(
         if len(received) == 3:
             enough.set()
 
-    app.task(run_work, name=RUN_WORK)
+    app.task(name=RUN_WORK)(run_work)
     messages = [replace(RUN, args=("flow-1", "step-1", "token-1", attempt)) for attempt in range(3)]
     commit(client, config, shared.seal(messages))
     with start_worker(app, pool="solo", queues=["work"], perform_ping_check=False, shutdown_timeout=20):

@@ -6,7 +6,13 @@ from datetime import timedelta
 
 import pytest
 
-from argyll_engine.errors import FlowExistsError, StepExistsError, StoreUnavailableError, WorkItemNotFoundError
+from argyll_engine.errors import (
+    BrokenError,
+    FlowExistsError,
+    StepExistsError,
+    StoreUnavailableError,
+    WorkItemNotFoundError,
+)
 from argyll_engine.executor import Done, Executor, Request, token_source
 from argyll_engine.model.commands import CompleteWork, RegisterStep, StartFlow, StartWork
 from argyll_engine.model.events import StepRegistered, WorkSucceeded
@@ -41,6 +47,15 @@ def test_a_batch_answers_each_request():
 
     assert isinstance(first, Done) and isinstance(second, Done)
     assert isinstance(refused, FlowExistsError)
+
+
+def test_what_cannot_be_written_stops_no_neighbour():
+    """A value that no event can hold is refused; the other streams of the batch are committed."""
+    shop = Workshop()
+
+    bad, good = shop.parts.flow_executor.execute([start("f", {"x": (object(),)}), start("g")])
+
+    assert isinstance(bad, BrokenError) and isinstance(good, Done)
 
 
 def test_commands_of_one_stream_are_one_commit():

@@ -147,6 +147,50 @@ def test_success_false_fails_the_item():
     assert "step a failed: no" == shop.engine.queries.flow(FlowID("f")).error
 
 
+def crash(call):
+    """A fault in a client, which should never raise."""
+    raise RuntimeError("a bug")
+
+
+def test_a_fault_while_calling_is_an_attempt_without_an_answer():
+    """The item is tried again, and does not hang for as long as its worker lives."""
+    shop = Workshop(crash)
+    shop.start([a_step("a")], ["a"])
+    shop.runner.run(*shop.messages()[0])
+
+    assert ["work_started", "work_not_completed", "work_retry_scheduled"] == shop.log_of()[-3:]
+    item = next(iter(shop.engine.queries.flow(FlowID("f")).executions[StepID("a")].work_items.values()))
+    assert "work not completed\nthe worker could not run it: RuntimeError: a bug" == item.error
+
+
+def test_a_fault_while_running_a_script_fails_it():
+    """Scripts are not tried again."""
+    shop = Workshop(crash)
+    shop.start([a_script_step("a")], ["a"])
+    shop.runner.run(*shop.messages()[0])
+
+    assert "step a failed: the worker could not run it: RuntimeError: a bug" == (
+        shop.engine.queries.flow(FlowID("f")).error
+    )
+
+
+def test_a_script_that_fails_is_unhealthy_until_it_works():
+    """Each change is one event, whichever worker sees it."""
+    answers = iter([Failed(error="boom"), Failed(error="boom"), Succeeded(outputs={}), Succeeded(outputs={})])
+    shop = Workshop(lambda call: next(answers))
+    shop.start([a_script_step("a")], ["a"])
+    seen = []
+    for number in range(4):
+        shop.engine.start_flow(FlowID(f"f{number}"), (StepID("a"),), {}, {})
+    for message in list(shop.messages())[:4]:
+        shop.runner.run(*message)
+        health = shop.engine.queries.step_health(StepID("a"))
+        seen.append((health.status, health.error))
+
+    assert [("unhealthy", "node argyll-1: boom")] * 2 + [("healthy", "")] * 2 == seen
+    assert 3 == len(shop.engine.queries.cluster_log())
+
+
 # ---- recovery --------------------------------------------------------------------------------
 
 

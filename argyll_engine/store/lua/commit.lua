@@ -2,11 +2,12 @@
 -- Appends the events of one decision and everything that follows from it, or nothing at all.
 --
 -- KEYS 1 log  2 snapshot  3 claims  4 statuses  5 due  6 active  7 completed  8 failed (sorted sets of root flows)
---      then one set a label, then the broker's queues, then, if a delivery is acknowledged, the broker's hash and
+--      9 feed (a stream of notes), then one set a label, then the broker's queues, then, if a delivery is acknowledged, the broker's hash and
 --      sorted set of unacknowledged messages.
 -- ARGV 1 expected sequence  2 status to enter, '' for none  3 since when (ms)  4 flow id  5 '1' for a root flow
 --      6 due: '' unchanged, '0' never again, else ms  7 delivery tag or ''  8 number of events  9 of claims
---      10 of released claims  11 of labels  12 of queues; then the events, for each claim its token and worker, the
+--      10 of released claims  11 of labels  12 of queues  13 name of the log in the feed  14 notes that the feed keeps at
+--      least; then the events, for each claim its token and worker, the
 --      released tokens, and for each queue its number of messages and the messages.
 -- Returns {1, next sequence}, or on a conflict {0, next sequence, missed events}.
 -- Atomic: the first command that writes is one that Redis refuses when it is full or read-only; once it went through,
@@ -21,7 +22,8 @@ local expected, status, at, flow, is_root = tonumber(ARGV[1]), ARGV[2], ARGV[3],
 local due_at, tag = ARGV[6], ARGV[7]
 local event_count, claim_count, released_count = tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10])
 local label_count, queue_count = tonumber(ARGV[11]), tonumber(ARGV[12])
-local place = 13
+local feed_name, feed_length = ARGV[13], ARGV[14]
+local place = 15
 
 local function apply(command, key, count)
   for first = place, place + count - 1, CHUNK do
@@ -47,8 +49,11 @@ if expected ~= next_sequence then
 end
 
 apply('RPUSH', log, event_count)
+if event_count > 0 then
+  redis.call('XADD', KEYS[9], 'MAXLEN', '~', feed_length, '*', 'stream', feed_name, 'first', expected, 'count', event_count)
+end
 if status ~= '' then enter(status) end
-for index = 1, label_count do redis.call('SADD', KEYS[8 + index], flow) end
+for index = 1, label_count do redis.call('SADD', KEYS[9 + index], flow) end
 if due_at == '0' then
   redis.call('ZREM', due, flow)
 elseif due_at ~= '' then
@@ -60,7 +65,7 @@ if status ~= '' and status ~= 'active' then redis.call('DEL', claims) end
 for index = 1, queue_count do
   local count = tonumber(ARGV[place])
   place = place + 1
-  apply('LPUSH', KEYS[8 + label_count + index], count)
+  apply('LPUSH', KEYS[9 + label_count + index], count)
 end
 if tag ~= '' then
   redis.call('HDEL', KEYS[#KEYS - 1], tag)

@@ -35,7 +35,7 @@ def test_a_script_that_returns() -> None:
         (lua("error('no stock')"), "script:1: no stock"),
         (lua("return {"), "script:1: unexpected symbol near <eof>"),
         (lua("while true do end"), "script exceeded its time limit of 100 ms"),
-        (ScriptConfig(language="ale", script="1"), "script language not available in this version: ale"),
+        (ScriptConfig(language="python", script="1"), "invalid script language: python"),
         (None, "step has no script"),
     ],
 )

@@ -191,3 +191,12 @@ def test_an_acknowledgement_that_reports_failure() -> None:
     """An asynchronous step can refuse in its acknowledgement."""
     answer = Answer(status=200, body=b'{"success": false, "error": "closed"}')
     assert Failed(error="closed") == classify(a_step(StepType.ASYNC), answer)
+
+
+def test_an_answer_nested_too_deeply_is_refused() -> None:
+    """It could be read, but not written into an event; 500 levels are fine."""
+    step = a_step("s")
+    fine, deep = (Answer(status=200, content_type="", body=b'{"a":' + b"[" * n + b"]" * n + b"}") for n in (499, 500))
+
+    assert isinstance(classify(step, fine), Succeeded)
+    assert Failed(error="invalid output JSON: nested deeper than 500 levels") == classify(step, deep)

@@ -1,0 +1,249 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who has subscribed to what in this process, and the way of events from the hub to the sockets.
+
+All but the loading of states happens on the event loop. Called by `socket.py`; frames are `codec`'s.
+Source: the contract, http §4.4.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from argyll_engine import log
+from argyll_engine.codec import catalog_to_json, cluster_to_json, flow_state_to_json
+from argyll_engine.codec.frames import EventFrame, Subscribe, event_frame, quoted, state_item, subscribed_frame
+from argyll_engine.errors import UndecodableEventError
+from argyll_engine.hub import Attachment, Delivery, Hub, Run, is_named, paths_above
+from argyll_engine.model.catalog import CatalogState
+from argyll_engine.model.cluster import ClusterState
+from argyll_engine.model.ids import StreamID
+from argyll_engine.ports import FeedPosition
+from argyll_engine.query import Queries
+
+LOADING_THREADS: Final = 4
+TURN_SECONDS: Final = 0.01
+"""How long deliveries may hold up everything else on the event loop."""
+
+_log = log.get(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Framed:
+    """A run of events with their frames."""
+
+    run: Run
+    frames: tuple[EventFrame, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Opened:
+    """What a subscription starts from."""
+
+    attachment: Attachment
+    items: tuple[bytes, ...]
+    next_sequences: Mapping[StreamID, int]
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class Subscription:
+    """One filter of one connection.
+
+    Args:
+        wanted: What the client asked for.
+        send: Takes frames to send, in order.
+        drop: Ends the connection, when the subscription can no longer be kept without a gap.
+    """
+
+    wanted: Subscribe
+    send: Callable[[Sequence[bytes]], None]
+    drop: Callable[[], None]
+    is_closed: bool = False
+    sub_id: bytes = field(init=False)
+    _waiting: list[Framed] | None = field(init=False, default_factory=list)
+    _after: Mapping[str, FeedPosition] = field(init=False, default_factory=dict)
+    _expected: dict[StreamID, int] = field(init=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.sub_id = quoted(self.wanted.sub_id)
+
+    @property
+    def paths(self) -> tuple[StreamID, ...]:
+        """The paths to watch; without any, the one above all."""
+        return self.wanted.paths or ((),)
+
+    def begin(self, opened: _Opened) -> None:
+        """Say that it has begun, and send what came meanwhile."""
+        self._after = opened.attachment.after
+        self._expected = {**opened.attachment.next_sequences, **opened.next_sequences}
+        waiting, self._waiting = self._waiting or [], None
+        self.send([subscribed_frame(self.sub_id, opened.items)])
+        for framed in waiting:
+            self.take(framed)
+
+    def take(self, framed: Framed) -> None:
+        """Send what is new in a run; keep it until the subscription has begun."""
+        if self._waiting is not None:
+            self._waiting.append(framed)
+            return
+        skipped, types = self._skipped(framed.run), self.wanted.event_types
+        fresh = framed.frames[skipped:]
+        frames = [frame.addressed(self.sub_id) for frame in fresh if not types or frame.type in types]
+        if frames:
+            self.send(frames)
+
+    def _skipped(self, run: Run) -> int:
+        """How many events at the start of a run came before this subscription, or were sent already."""
+        expected = self._expected.get(run.stream_id)
+        if expected is None:
+            # Feeds have no gaps here: for those, subscriptions to whatever there is are dropped.
+            is_old = run.position <= self._after.get(run.stream_id[0], run.position)
+            return len(run.events) if is_old else 0
+        if run.first_sequence > expected:
+            self.drop()
+            return len(run.events)
+        self._expected[run.stream_id] = max(expected, run.first_sequence + len(run.events))
+        return expected - run.first_sequence
+
+
+class Switchboard:
+    """Connects the sockets of this process with the hub."""
+
+    def __init__(self, hub: Hub, queries: Queries) -> None:
+        self.connections = 0
+        self._hub, self._queries = hub, queries
+        self._pool = ThreadPoolExecutor(LOADING_THREADS, "subscribe")
+        self._below: dict[StreamID, dict[Subscription, None]] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def count(self) -> int:
+        """How many sockets are open."""
+        return self.connections
+
+    def start(self) -> None:
+        """Take deliveries from now on, on the running event loop."""
+        self._loop = asyncio.get_running_loop()
+        self._hub.listen(self._hand_over)
+
+    def stop(self) -> None:
+        """End the threads; on the event loop."""
+        self._hub.stop()
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    # ---- subscriptions ---------------------------------------------------------------------------
+
+    def open(self, sub: Subscription, begun: Callable[[], None]) -> None:
+        """Let a subscription begin; `begun` is called when it has, and `sub.drop` when it cannot."""
+        for path in sub.paths:
+            self._below.setdefault(path, {})[sub] = None
+        loading = asyncio.get_running_loop().run_in_executor(self._pool, self._load, sub)
+        loading.add_done_callback(lambda done: self._finish(sub, done, begun))
+
+    def close(self, sub: Subscription) -> None:
+        """End a subscription; one that has not begun yet ends when it would."""
+        was_waiting, sub.is_closed = sub._waiting is not None, True
+        for path in sub.paths:
+            subs = self._below.get(path, {})
+            subs.pop(sub, None)
+            if not subs:
+                self._below.pop(path, None)
+        if not was_waiting:
+            self._hub.detach(sub.paths)
+
+    def _load(self, sub: Subscription) -> _Opened:
+        """Attaches first and reads states after, so that no event falls between. In a thread."""
+        attachment = self._hub.attach(sub.paths)
+        try:
+            items, sequences = self._states(sub.wanted.paths) if sub.wanted.with_state else ((), {})
+        except BaseException:
+            self._hub.detach(sub.paths)
+            raise
+        return _Opened(attachment=attachment, items=items, next_sequences=sequences)
+
+    def _states(self, paths: Sequence[StreamID]) -> tuple[tuple[bytes, ...], dict[StreamID, int]]:
+        items, sequences = [], {}
+        for path in paths:
+            if not _is_aggregate(path):
+                items.append(state_item(path, None, 0))
+                continue
+            state, sequence = self._queries.aggregate(path)
+            if state is not None:
+                items.append(state_item(path, _to_json(state), sequence))
+                sequences[path] = sequence
+        return tuple(items), sequences
+
+    def _finish(self, sub: Subscription, done: asyncio.Future[_Opened], begun: Callable[[], None]) -> None:
+        if done.cancelled():
+            return
+        error = done.exception()
+        if error is not None:
+            _log.warning("subscription_failed", reason=str(error), error=type(error).__name__)
+            sub.drop()
+        elif sub.is_closed:
+            self._hub.detach(sub.paths)
+        else:
+            sub.begin(done.result())
+            begun()
+
+    # ---- deliveries ------------------------------------------------------------------------------
+
+    def _hand_over(self, delivery: Delivery) -> None:
+        """Brings a delivery to the event loop and waits until it is through. In a thread of the hub."""
+        if self._loop is not None and not self._loop.is_closed():
+            asyncio.run_coroutine_threadsafe(self._deliver(delivery), self._loop).result()
+
+    async def _deliver(self, delivery: Delivery) -> None:
+        if not delivery.is_whole:
+            _drop(sub for path, subs in self._below.items() if not is_named(path) for sub in subs)
+        for stream_id in delivery.lost:
+            _drop(self._subscribers(stream_id))
+        turn_ends = asyncio.get_running_loop().time() + TURN_SECONDS
+        for run in delivery.runs:
+            framed = self._framed(run)
+            if framed is None:
+                continue
+            for sub in self._subscribers(run.stream_id):
+                sub.take(framed)
+                if asyncio.get_running_loop().time() > turn_ends:
+                    await asyncio.sleep(0)
+                    turn_ends = asyncio.get_running_loop().time() + TURN_SECONDS
+
+    def _framed(self, run: Run) -> Framed | None:
+        """The run with its frames; None when nobody is there any more, or an event cannot be read."""
+        if not any(path in self._below for path in paths_above(run.stream_id)):
+            return None
+        first = run.first_sequence
+        try:
+            frames = tuple(event_frame(run.stream_id, first + i, raw) for i, raw in enumerate(run.events))
+        except UndecodableEventError as exc:
+            _log.error("event_not_sent", reason=str(exc))
+            _drop(self._subscribers(run.stream_id))
+            return None
+        return Framed(run, frames)
+
+    def _subscribers(self, stream_id: StreamID) -> tuple[Subscription, ...]:
+        """Each subscription that covers a stream, once."""
+        found: dict[Subscription, None] = {}
+        for path in paths_above(stream_id):
+            found |= self._below.get(path, {})
+        return tuple(found)
+
+
+def _drop(subs: Iterable[Subscription]) -> None:
+    for sub in tuple(subs):
+        sub.drop()
+
+
+def _is_aggregate(path: StreamID) -> bool:
+    return path in (("catalog",), ("cluster",)) or (len(path) == 2 and path[0] == "flow")
+
+
+def _to_json(state: Any) -> dict[str, Any]:
+    """The state as GET gives it."""
+    match state:
+        case CatalogState():
+            return catalog_to_json(state)
+        case ClusterState():
+            return cluster_to_json(state)
+    return flow_state_to_json(state)

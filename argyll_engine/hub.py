@@ -1,0 +1,308 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Committed events of every process, in commit order, for whoever watches in this one.
+
+One thread a feed reads while somebody watches, and none before. A feed says what was appended; the events come
+from the logs, so what a feed has lost is read there again. Called by the WebSocket; drives nothing.
+"""
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final, TypeAlias
+
+from argyll_engine import log
+from argyll_engine.errors import ArgyllError
+from argyll_engine.model.ids import StreamID
+from argyll_engine.ports import Feed, FeedPosition, LogRange, Note, Reading
+
+PATIENCE_MS: Final = 1_000
+RETRY_SECONDS: Final = 0.5
+
+_log = log.get(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """Consecutive events of one stream, as stored."""
+
+    position: FeedPosition
+    stream_id: StreamID
+    first_sequence: int
+    events: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """What watchers of a feed get next, in order.
+
+    Args:
+        runs: Events, each of them once.
+        lost: Streams whose logs no longer hold what comes next: whoever watches one has to begin anew.
+        is_whole: False when streams that nobody named may have had events that are not here.
+    """
+
+    runs: tuple[Run, ...]
+    lost: frozenset[StreamID] = frozenset()
+    is_whole: bool = True
+
+
+Listener: TypeAlias = Callable[[Delivery], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attachment:
+    """Where a watch begins.
+
+    Args:
+        after: Newest position that the watch does not cover, by the kind of stream.
+        next_sequences: For each named stream the sequence of its first event that is covered.
+    """
+
+    after: Mapping[str, FeedPosition]
+    next_sequences: Mapping[StreamID, int]
+
+
+class Hub:
+    """Lets parts of this process watch the streams of all feeds.
+
+    Args:
+        feeds: Kinds of streams (`catalog`, `cluster`, `flow`) by the feed that has them.
+        patience_ms: How long a reader waits for news before it looks around.
+    """
+
+    def __init__(self, feeds: Sequence[tuple[Feed, frozenset[str]]], *, patience_ms: int = PATIENCE_MS) -> None:
+        self._readers = [(_Reader(feed, patience_ms), kinds) for feed, kinds in feeds]
+
+    def listen(self, listener: Listener) -> None:
+        """Hand every delivery to `listener`, from threads of the hub; it may keep them waiting. Call it once."""
+        for reader, _ in self._readers:
+            reader.listener = listener
+
+    def attach(self, paths: Sequence[StreamID]) -> Attachment:
+        """Watch all streams below these paths from now on; `()` is the path above all.
+
+        It asks the stores, so call it where waiting is allowed. End it with `detach` and the same paths.
+
+        Raises:
+            StoreUnavailableError: Nothing is watched then.
+        """
+        after: dict[str, FeedPosition] = {}
+        named: dict[StreamID, int] = {}
+        begun: list[tuple[_Reader, list[StreamID]]] = []
+        try:
+            for reader, kinds, own in self._shares(paths):
+                position, sequences = reader.attach(own)
+                begun.append((reader, own))
+                after |= dict.fromkeys(kinds, position)
+                named |= sequences
+        except BaseException:
+            for reader, own in begun:
+                reader.detach(own)
+            raise
+        return Attachment(after=MappingProxyType(after), next_sequences=MappingProxyType(named))
+
+    def detach(self, paths: Sequence[StreamID]) -> None:
+        """End a watch. Never waits for a store."""
+        for reader, _, own in self._shares(paths):
+            reader.detach(own)
+
+    def stop(self) -> None:
+        """End all readers, each when it next looks around."""
+        for reader, _ in self._readers:
+            reader.stop()
+
+    def _shares(self, paths: Sequence[StreamID]) -> Iterator[tuple["_Reader", frozenset[str], list[StreamID]]]:
+        """Each reader that has to do with the paths, with its part of them."""
+        for reader, kinds in self._readers:
+            own = [path for path in dict.fromkeys(paths) if not path or path[0] in kinds]
+            if own:
+                yield reader, kinds, own
+
+
+def is_named(path: StreamID) -> bool:
+    """Whether a path is that of one stream, and not one above many."""
+    return len(path) == (2 if path[:1] == ("flow",) else 1)
+
+
+def paths_above(stream_id: StreamID) -> Iterator[StreamID]:
+    """Every path that covers a stream, its own included."""
+    return (stream_id[:length] for length in range(len(stream_id) + 1))
+
+
+def _ignore(_: Delivery) -> None:
+    """Stands in until somebody listens."""
+
+
+@dataclass(slots=True)
+class _Watched:
+    """What is watched, guarded by the reader's lock.
+
+    `reached` holds, for each named stream, the sequence after the last event that was handed over or that was there
+    when the watch began.
+    """
+
+    paths: Counter[StreamID] = field(default_factory=Counter)
+    reached: dict[StreamID, int] = field(default_factory=dict)
+
+
+class _Reader:
+    """Reads one feed in a thread of its own while anything of it is watched."""
+
+    def __init__(self, feed: Feed, patience_ms: int) -> None:
+        self.listener: Listener = _ignore
+        self._feed, self._patience_ms = feed, patience_ms
+        self._opening = threading.Lock()  # one attach at a time; may be held while a store answers
+        self._turn = threading.Condition()  # guards what follows; never held while a store answers
+        self._watched = _Watched()
+        self._position: FeedPosition = (0, 0)
+        self._is_reading = self._is_stopping = False
+        self._thread: threading.Thread | None = None
+
+    # ---- watching --------------------------------------------------------------------------------
+
+    def attach(self, paths: Sequence[StreamID]) -> tuple[FeedPosition, dict[StreamID, int]]:
+        """Watch these paths; the newest position before, and what their streams reach to."""
+        with self._opening:
+            with self._turn:
+                self._watched.paths.update(paths)
+                is_reading = self._is_reading
+            try:
+                named = [path for path in paths if is_named(path)]
+                end = self._feed.end(named)
+            except BaseException:
+                self.detach(paths)
+                raise
+            sequences = dict(zip(named, end.next_sequences, strict=True))
+            with self._turn:
+                for stream_id, sequence in sequences.items():
+                    self._watched.reached.setdefault(stream_id, sequence)
+                if not is_reading:
+                    self._begin(end.position)
+        return end.position, sequences
+
+    def detach(self, paths: Sequence[StreamID]) -> None:
+        """Take one watch off these paths."""
+        with self._turn:
+            watched = self._watched
+            watched.paths.subtract(paths)
+            for path in paths:
+                if watched.paths[path] <= 0:
+                    del watched.paths[path]
+                    watched.reached.pop(path, None)
+
+    def stop(self) -> None:
+        """End the thread when it next looks around."""
+        with self._turn:
+            self._is_stopping = True
+            self._turn.notify_all()
+
+    def _begin(self, position: FeedPosition) -> None:
+        self._position, self._is_reading = position, True
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._read_on, name="feed", daemon=True)
+            self._thread.start()
+        self._turn.notify_all()
+
+    # ---- the thread ------------------------------------------------------------------------------
+
+    def _read_on(self) -> None:
+        was_away = False
+        while self._has_watchers():
+            try:
+                if was_away:
+                    self._look_back()
+                    was_away = False
+                self._take(self._feed.read(self._position, self._patience_ms))
+            except ArgyllError as exc:
+                if not was_away:
+                    _log.warning("feed_unavailable", reason=str(exc))
+                was_away = True
+                self._pause()
+            except Exception:  # noqa: BLE001 - watchers of this process have nobody else
+                _log.exception("feed_failed")
+                was_away = True
+                self._pause()
+
+    def _has_watchers(self) -> bool:
+        """True as soon as something is watched; False at the end."""
+        with self._turn:
+            if not self._watched.paths:
+                self._is_reading = False
+            self._turn.wait_for(lambda: self._is_reading or self._is_stopping)
+            return not self._is_stopping
+
+    def _pause(self) -> None:
+        with self._turn:
+            self._turn.wait_for(lambda: self._is_stopping, RETRY_SECONDS)
+
+    def _take(self, reading: Reading) -> None:
+        """Hand over what a reading speaks of; the position moves only when all of it is through."""
+        if not reading.is_whole:
+            _log.warning("feed_trimmed")
+            self._look_back(is_whole=False)
+        notes = [note for note in reading.notes if self._is_watched(note.stream_id)]
+        if notes:
+            self._hand_over(self._delivery(notes))
+        if reading.notes:
+            self._position = reading.notes[-1].position
+
+    def _is_watched(self, stream_id: StreamID) -> bool:
+        paths = self._watched.paths
+        return any(path in paths for path in paths_above(stream_id))
+
+    def _delivery(self, notes: Sequence[Note]) -> Delivery:
+        """The events that these notes speak of, in the order of the notes; each log is read once."""
+        with self._turn:
+            first = {note.stream_id: self._watched.reached.get(note.stream_id, note.first_sequence) for note in notes}
+        last: dict[StreamID, int] = {}
+        for note in notes:
+            first[note.stream_id] = min(first[note.stream_id], note.first_sequence)
+            last[note.stream_id] = note.next_sequence
+        ranges = [LogRange(stream_id=s, first_sequence=first[s], next_sequence=end) for s, end in last.items()]
+        logs = dict(zip(last, self._feed.events(ranges), strict=True))
+        runs, cut = [], dict(first)
+        for note in notes:
+            events, start = logs[note.stream_id], cut[note.stream_id]
+            if events is not None and note.next_sequence > start:
+                base = first[note.stream_id]
+                runs.append(
+                    _run(note.position, note.stream_id, start, events[start - base : note.next_sequence - base])
+                )
+                cut[note.stream_id] = note.next_sequence
+        return Delivery(runs=tuple(runs), lost=frozenset(s for s, events in logs.items() if events is None))
+
+    def _look_back(self, is_whole: bool = True) -> None:
+        """Compare every named stream with its log, and hand over what nobody has told of."""
+        with self._turn:
+            reached = dict(self._watched.reached)
+        ends = self._feed.end(list(reached)).next_sequences
+        ahead = dict(zip(reached, ends, strict=True))
+        lost = {s for s, end in ahead.items() if end < reached[s]}
+        ranges = [
+            LogRange(stream_id=s, first_sequence=reached[s], next_sequence=end)
+            for s, end in ahead.items()
+            if not is_whole and end > reached[s]
+        ]
+        runs = []
+        for wanted, events in zip(ranges, self._feed.events(ranges), strict=True):
+            if events is None:
+                lost.add(wanted.stream_id)
+            else:
+                runs.append(_run(self._position, wanted.stream_id, wanted.first_sequence, events))
+        if runs or lost or not is_whole:
+            self._hand_over(Delivery(runs=tuple(runs), lost=frozenset(lost), is_whole=is_whole))
+
+    def _hand_over(self, delivery: Delivery) -> None:
+        self.listener(delivery)
+        with self._turn:
+            reached = self._watched.reached
+            for run in delivery.runs:
+                if run.stream_id in reached:
+                    after = run.first_sequence + len(run.events)
+                    reached[run.stream_id] = max(reached[run.stream_id], after)
+
+
+def _run(position: FeedPosition, stream_id: StreamID, first: int, events: tuple[bytes, ...]) -> Run:
+    return Run(position=position, stream_id=stream_id, first_sequence=first, events=events)

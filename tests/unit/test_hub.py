@@ -1,0 +1,277 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Watchers get every event of what they watch, once and in order, or word that they cannot."""
+
+from collections.abc import Iterator, Sequence
+from queue import Empty, Queue
+
+import pytest
+
+from argyll_engine.errors import StoreUnavailableError
+from argyll_engine.hub import Delivery, Hub, is_named, paths_above
+from argyll_engine.model.ids import CATALOG_STREAM, StreamID, flow_stream
+from argyll_engine.ports import Commit, FeedEnd, FeedPosition, LogRange, Reading
+from argyll_engine.store.memory import MemoryBackend, MemoryEventStore, MemoryFeed
+
+ALL: StreamID = ()
+WF = flow_stream("wf")
+KINDS = frozenset({"catalog", "cluster", "flow"})
+PATIENCE_MS = 5
+SOON_SECONDS = 5.0
+
+
+class FaultyFeed(MemoryFeed):
+    """A memory feed that fails when told to, and can be made to forget that it has all notes."""
+
+    def __init__(self, backend: MemoryBackend) -> None:
+        super().__init__(backend)
+        self.is_away = False
+        self.seems_trimmed = False
+
+    def end(self, streams: Sequence[StreamID]) -> FeedEnd:
+        """As it is, or away."""
+        self._fail_if_told()
+        return super().end(streams)
+
+    def read(self, after: FeedPosition, patience_ms: int) -> Reading:
+        """As it is, away, or without the notes, as if they were trimmed."""
+        self._fail_if_told()
+        reading = super().read(after, patience_ms)
+        if self.seems_trimmed and reading.notes:
+            self.seems_trimmed = False
+            return Reading(notes=reading.notes[-1:], is_whole=False)
+        return reading
+
+    def events(self, ranges: Sequence[LogRange]) -> Sequence[tuple[bytes, ...] | None]:
+        """As they are, or away."""
+        self._fail_if_told()
+        return super().events(ranges)
+
+    def _fail_if_told(self) -> None:
+        if self.is_away:
+            raise StoreUnavailableError("flow", "told to be away")
+
+
+class Desk:
+    """A hub on a memory store, and what it delivered."""
+
+    def __init__(self) -> None:
+        self.backend = MemoryBackend()
+        self.store = MemoryEventStore(self.backend)
+        self.feed = FaultyFeed(self.backend)
+        self.hub = Hub([(self.feed, KINDS)], patience_ms=PATIENCE_MS)
+        self.deliveries: Queue[Delivery] = Queue()
+        self.hub.listen(self.deliveries.put)
+
+    def commit(self, stream_id: StreamID, count: int = 1) -> None:
+        """So many events more."""
+        first = self.backend.logs[stream_id].next_sequence if stream_id in self.backend.logs else 0
+        events = tuple(b"%d" % number for number in range(first, first + count))
+        self.store.commit([Commit(stream_id=stream_id, expected_sequence=first, events=events)])
+
+    def next(self) -> Delivery:
+        """The next delivery."""
+        return self.deliveries.get(timeout=SOON_SECONDS)
+
+    def collect(self, count: int) -> list[tuple[str, int]]:
+        """So many events, as (id, sequence); their content must be what was committed."""
+        found: list[tuple[str, int]] = []
+        while len(found) < count:
+            for run in self.next().runs:
+                numbers = range(run.first_sequence, run.first_sequence + len(run.events))
+                assert [b"%d" % number for number in numbers] == list(run.events)
+                found += [(run.stream_id[-1], number) for number in numbers]
+        return found
+
+
+@pytest.fixture
+def desk() -> Iterator[Desk]:
+    """A hub that ends with the test."""
+    desk = Desk()
+    yield desk
+    desk.hub.stop()
+
+
+def of(name: str, *sequences: int) -> list[tuple[str, int]]:
+    """Events as `collect` gives them."""
+    return [(name, number) for number in sequences]
+
+
+# ---- what is delivered -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", [WF, ("flow",), ALL])
+def test_a_watch_covers_what_is_below_its_path(desk: Desk, path: StreamID) -> None:
+    """One stream, a kind of streams, or everything."""
+    desk.hub.attach([path])
+    desk.commit(WF, 2)
+    desk.commit(WF)
+    assert of("wf", 0, 1, 2) == desk.collect(3)
+
+
+def test_what_nobody_watches_is_not_delivered(desk: Desk) -> None:
+    """Other streams pass by."""
+    desk.hub.attach([WF])
+    desk.commit(flow_stream("other"), 3)
+    desk.commit(CATALOG_STREAM)
+    desk.commit(WF)
+    assert of("wf", 0) == desk.collect(1)
+
+
+def test_streams_are_delivered_in_commit_order(desk: Desk) -> None:
+    """However many commits one reading finds."""
+    desk.hub.attach([("flow",)])
+    for name in "abab":
+        desk.commit(flow_stream(name))
+    assert [*of("a", 0), *of("b", 0), *of("a", 1), *of("b", 1)] == desk.collect(4)
+
+
+def test_a_watch_begins_when_it_is_attached(desk: Desk) -> None:
+    """It says where: later events, and only those, belong to it."""
+    desk.commit(WF, 4)
+    attachment = desk.hub.attach([WF, ("flow",)])
+    assert {WF: 4} == attachment.next_sequences
+    assert dict.fromkeys(KINDS, desk.feed.end([]).position) == attachment.after
+    desk.commit(WF)
+    assert of("wf", 4) == desk.collect(1)
+
+
+def test_a_path_of_no_kind_watches_nothing(desk: Desk) -> None:
+    """It is no fault."""
+    assert {} == desk.hub.attach([("nope",)]).next_sequences
+    desk.hub.detach([("nope",)])
+
+
+def test_a_detached_watch_is_over(desk: Desk) -> None:
+    """One of two watches on the same path leaves the other."""
+    desk.hub.attach([WF])
+    desk.hub.attach([WF])
+    desk.hub.detach([WF])
+    desk.commit(WF)
+    assert of("wf", 0) == desk.collect(1)
+    desk.hub.detach([WF])
+    desk.hub.attach([flow_stream("next")])
+    desk.commit(WF)
+    desk.commit(flow_stream("next"))
+    assert of("next", 0) == desk.collect(1)
+
+
+def test_a_hub_without_watchers_reads_nothing(desk: Desk) -> None:
+    """What was committed meanwhile belongs to nobody, and the next watch begins at the end."""
+    desk.hub.attach([WF])
+    desk.hub.detach([WF])
+    desk.commit(WF, 5)
+    with pytest.raises(Empty):
+        desk.deliveries.get(timeout=5 * PATIENCE_MS / 1_000)
+    assert {WF: 5} == desk.hub.attach([WF]).next_sequences
+    desk.commit(WF)
+    assert of("wf", 5) == desk.collect(1)
+
+
+def test_a_watch_that_cannot_begin_is_none(desk: Desk) -> None:
+    """The fault of the store is the caller's to handle."""
+    desk.feed.is_away = True
+    with pytest.raises(StoreUnavailableError):
+        desk.hub.attach([WF])
+    desk.feed.is_away = False
+    desk.hub.attach([flow_stream("other")])
+    desk.commit(WF)
+    desk.commit(flow_stream("other"))
+    assert of("other", 0) == desk.collect(1)
+
+
+# ---- faults ----------------------------------------------------------------------------------
+
+
+def test_an_outage_costs_no_event(desk: Desk) -> None:
+    """Commits that others made while this process was cut off are delivered after it, once."""
+    desk.hub.attach([WF])
+    desk.commit(WF)
+    assert of("wf", 0) == desk.collect(1)
+    desk.feed.is_away = True
+    desk.commit(WF, 2)
+    desk.feed.is_away = False
+    desk.commit(WF)
+    assert of("wf", 1, 2, 3) == desk.collect(3)
+
+
+def test_an_outage_between_note_and_log_costs_no_event(desk: Desk) -> None:
+    """A reading counts only when its events were handed over."""
+    desk.hub.attach([WF])
+    read = desk.feed.read
+
+    def read_and_go_away(after: FeedPosition, patience_ms: int) -> Reading:
+        reading = read(after, patience_ms)
+        desk.feed.is_away, desk.feed.read = bool(reading.notes), read  # type: ignore[method-assign]
+        return reading
+
+    desk.feed.read = read_and_go_away  # type: ignore[method-assign]
+    desk.commit(WF)
+    with pytest.raises(Empty):
+        desk.deliveries.get(timeout=5 * PATIENCE_MS / 1_000)
+    desk.feed.is_away = False
+    assert of("wf", 0) == desk.collect(1)
+
+
+def test_named_streams_are_read_again_where_the_feed_was_trimmed(desk: Desk) -> None:
+    """Nothing is missing; whoever watches more than named streams is told that something may be."""
+    desk.hub.attach([WF])
+    desk.hub.attach([flow_stream("quiet")])
+    with desk.backend.lock:
+        desk.feed.seems_trimmed = True
+        desk.commit(WF, 3)
+        desk.commit(flow_stream("quiet"))
+        desk.commit(flow_stream("last"))
+    delivery = desk.next()
+    assert not delivery.is_whole
+    assert {(WF, 0, 3), (flow_stream("quiet"), 0, 1)} == {
+        (run.stream_id, run.first_sequence, len(run.events)) for run in delivery.runs
+    }
+    desk.commit(WF)
+    assert of("wf", 3) == desk.collect(1)
+
+
+def test_a_log_that_no_longer_holds_what_comes_next(desk: Desk) -> None:
+    """Its watchers are told to begin anew."""
+    desk.hub.attach([WF])
+    with desk.backend.lock:
+        desk.commit(WF, 3)
+        desk.backend.logs[WF].trimmed = 2
+        desk.backend.logs[WF].events = [b"2"]
+    assert frozenset({WF}) == desk.next().lost
+
+
+def test_a_log_that_went_back(desk: Desk) -> None:
+    """A Redis that lost its last second is noticed when it is back."""
+    desk.commit(WF, 3)
+    desk.hub.attach([WF])
+    desk.feed.is_away = True
+    desk.backend.logs[WF].events = [b"0"]
+    with pytest.raises(Empty):  # readings that can only fail
+        desk.deliveries.get(timeout=5 * PATIENCE_MS / 1_000)
+    desk.feed.is_away = False
+    assert frozenset({WF}) == desk.next().lost
+
+
+# ---- paths -----------------------------------------------------------------------------------
+
+
+def test_paths_above_a_stream() -> None:
+    """From the one above all to its own."""
+    assert [(), ("flow",), ("flow", "wf")] == list(paths_above(WF))
+
+
+@pytest.mark.parametrize(
+    ("path", "named"),
+    [
+        (("catalog",), True),
+        (("cluster",), True),
+        (("flow", "x"), True),
+        (("flow",), False),
+        ((), False),
+        (("flow", "x", "y"), False),
+        (("catalog", "x"), False),
+    ],
+)
+def test_named_paths(path: StreamID, named: bool) -> None:
+    """A path names one stream or many."""
+    assert named == is_named(path)
