@@ -136,8 +136,9 @@ local function new_plan(pattern, may_anchor)
     plan[#plan + 1], plan.broken = {kind = "problem", message = "unfinished capture"}, true
   end
   if not plan.anchored then plan.power = plan.power + 1 end
-  -- deep nesting of captures is the native functions' own business only below their limit
-  plan.weight = (plan.broken or plan.depth + 2 * plan.captures >= MAX_DEPTH) and 1 / 0 or 2 ^ plan.forks * (#pattern + 1)
+  -- what the native functions could refuse is not for them: their errors would name our lines
+  local may_fail = plan.broken or plan.depth + 2 * plan.captures >= MAX_DEPTH
+  plan.weight = may_fail and 1 / 0 or 2 ^ plan.forks * (#pattern + 1)
   return plan
 end
 

@@ -150,7 +150,7 @@ end
 -- arguments, called by the functions scripts see ----------------------------------------------
 
 local function refuse(place, name, value, expected)
-  local problem = expected .. " expected, got " .. (value == nil and "no value" or type(value))
+  local problem = expected .. " expected" .. (place == 3 and name == "gsub" and "" or ", got " .. type(value))
   if getinfo(3, "n").namewhat == "method" then place = place - 1 end
   error("bad argument #" .. place .. " to '" .. name .. "' (" .. problem .. ")", 4)
 end

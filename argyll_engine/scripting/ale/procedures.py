@@ -41,7 +41,7 @@ def compile_procedure(compiler: Compiler, form: List, python: str, itself: Varia
     """
     before, compiler.span = compiler.span, form.at or compiler.span
     cases = _cases(compiler, form)
-    outer, function = compiler.function, Function(parent=compiler.function, itself=itself)
+    outer, function = compiler.function, Function(itself=itself)
     outer_scope, compiler.function = compiler.scope, function
     if len(cases) == 1:
         _write_case(compiler, cases[0])

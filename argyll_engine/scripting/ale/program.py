@@ -117,7 +117,7 @@ def _shown(error: Exception, source: str) -> AleError:
 
 
 def _compile_script(namespace: Namespace, forms: list[Value], arguments: Sequence[str]) -> FunctionType:
-    function = Function(parent=None)
+    function = Function()
     compiler = Compiler(namespace, RULES, CALLS, function)
     names = definitions.enter_arguments(compiler, [Symbol(name) for name in arguments])
 
@@ -144,7 +144,7 @@ def _build(namespace: Namespace, function: Function, parameters: Sequence[str] =
 
 def _evaluate_form(meter: Meter, namespace: Namespace, form: Value) -> Value:
     """The value of one form of a program."""
-    function = Function(parent=None)
+    function = Function()
     Compiler(namespace, RULES, CALLS, function).tail(form)
     result = _build(namespace, function)(meter)
     return settle(meter, result) if type(result) is tuple else result
@@ -169,7 +169,7 @@ def _expand_once(meter: Meter, namespace: Namespace, form: Value) -> Value:
 
 
 def _expander(meter: Meter, namespace: Namespace) -> Compiler:
-    return Compiler(_inner(namespace, meter), RULES, CALLS, Function(parent=None))
+    return Compiler(_inner(namespace, meter), RULES, CALLS, Function())
 
 
 def _inner(namespace: Namespace, meter: Meter) -> Namespace:

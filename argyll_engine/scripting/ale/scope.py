@@ -21,7 +21,6 @@ class Function:
     something inside holds on to a variable (`is_captured`); then all `loops` are made tail calls in the end.
     """
 
-    parent: "Function | None"
     block: list[ast.stmt] = field(default_factory=list)
     itself: "Variable | None" = None
     parameters: tuple[str, ...] = ()

@@ -34,11 +34,6 @@ def force(cell: Lazy) -> None:
         cell.step = None
 
 
-def is_sequence(value: Value) -> bool:
-    """Whether the value is a sequence; null is one."""
-    return type(value) in SEQUENCES
-
-
 def sequence(value: Value) -> Value:
     """The value, which is a sequence. Raises AleRunError otherwise."""
     if type(value) not in SEQUENCES:
@@ -217,8 +212,3 @@ class Becoming:
 def to_list(meter: Meter, value: Value) -> List | None:
     """The list of all elements. Raises AleRunError for what is no sequence."""
     return value if type(value) is List else list_of(tuple(walk(meter, value)))
-
-
-def to_vector(meter: Meter, value: Value) -> Vector:
-    """The vector of all elements. Raises AleRunError for what is no sequence."""
-    return value if type(value) is Vector else Vector(tuple(walk(meter, value)))
