@@ -3,7 +3,7 @@ BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help up down demo test test-all check format clean
+.PHONY: help up down demo test test-all check format docs clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' Makefile
@@ -28,6 +28,9 @@ check: .venv/.dev ## formatting, lint and types
 
 format: .venv/.dev ## format, and mend what lint can mend
 	$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+docs: .venv/.base ## write the pages that are made from the code
+	$(BIN)/argyll ale --reference > docs/scripts/ale-builtins.md
 
 clean: down ## remove the environment, all caches and var/, the private Redis in it included
 	rm -rf .venv var build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -20,9 +20,9 @@ def json_answer(value: Any, status: int = 200) -> Response:
     return Response(encode(value), status, content_type=JSON_TYPE)
 
 
-def error_answer(status: int, text: str) -> Response:
-    """The one shape of every error: the text, and the status once more."""
-    return json_answer({"error": text, "status": status}, status)
+def error_answer(status: int, text: str, **more: int) -> Response:
+    """The one shape of every error: the text, the status once more, and for some what else is known."""
+    return json_answer({"error": text, "status": status, **more}, status)
 
 
 def events_answer(events: Sequence[bytes]) -> Response:

@@ -2,20 +2,22 @@
 """The application as an ASGI server sees it: HTTP goes to Flask in a few threads, the WebSocket has no part here.
 
 A request is read whole before a thread takes it, so slow clients hold up none; a body beyond the limit is cut
-off just past it, for the routes to refuse. Answers are whole too. Built by the entry points.
+off just past it, for the routes to refuse. Answers are whole too. A start that wants to wait for its flow is answered
+late, and holds no thread meanwhile. Built by the entry points.
 """
 
 import asyncio
 import io
 import sys
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from dataclasses import dataclass, replace
 from queue import SimpleQueue
 from threading import Thread
 from typing import Any, Final, TypeAlias
 from urllib.parse import unquote_to_bytes
 
 from argyll_api.subscriptions import Switchboard
+from argyll_api.waits import Wait, Waits, wait_of
 from argyll_engine import log
 
 Scope: TypeAlias = Mapping[str, Any]
@@ -26,6 +28,8 @@ WSGIApplication: TypeAlias = Callable[[Environ, Any], Iterable[bytes]]
 
 DEFAULT_THREADS: Final = 16
 DEFAULT_BUFFER_BYTES: Final = 8 * 1_048_576
+OK: Final = 200
+RETRY_SECONDS: Final = 0.5
 
 _OWN_NAMES: Final = {b"content-type": "CONTENT_TYPE", b"content-length": "CONTENT_LENGTH"}
 _log = log.get(__name__)
@@ -61,6 +65,7 @@ class Application:
         max_buffer_bytes: int = DEFAULT_BUFFER_BYTES,
     ) -> None:
         self.switchboard, self.max_buffer_bytes = switchboard, max_buffer_bytes
+        self.waits = Waits(switchboard)
         self._wsgi, self._max_body_bytes = wsgi, max_body_bytes
         self._requests: SimpleQueue[tuple[Environ, asyncio.Future[Answer]] | None] = SimpleQueue()
         self._threads = [Thread(target=self._work, name=f"request-{n}", daemon=True) for n in range(threads)]
@@ -76,11 +81,35 @@ class Application:
         body = await self._read(receive)
         if body is None:
             return  # the client has gone before it had asked
-        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._requests.put((environ_of(scope, body), future))
-        answer = await future
+        environ = environ_of(scope, body)
+        answer = await self._answer(environ)
+        if (wait := wait_of(environ)) is not None:
+            late = await _unless_gone(self._late(environ, wait, answer), receive)
+            if late is None:
+                return
+            answer = late
         await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
         await send({"type": "http.response.body", "body": answer.body})
+
+    async def _answer(self, environ: Environ) -> Answer:
+        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._requests.put((environ, future))
+        return await future
+
+    async def _late(self, environ: Environ, wait: Wait, started: Answer) -> Answer:
+        """The state of the flow, as GET gives it, when it ends in time; else the answer to its start."""
+        ends_at = asyncio.get_running_loop().time() + wait.seconds
+        while True:
+            try:
+                async with asyncio.timeout_at(ends_at):
+                    if not await self.waits.until_end(wait.flow_id):
+                        return started
+            except TimeoutError:
+                return started
+            state = await self._answer(_state_request(environ, wait))
+            if state.status == OK:
+                return replace(state, headers=[*state.headers, *wait.headers])
+            await asyncio.sleep(RETRY_SECONDS)
 
     async def _read(self, receive: Receive) -> bytes | None:
         """The body, at most one byte longer than the longest; None when the client has gone."""
@@ -124,6 +153,7 @@ class Application:
             thread.start()
         await send({"type": "lifespan.startup.complete"})
         await receive()
+        self.waits.stop()
         self.switchboard.stop()
         for _ in self._threads:
             self._requests.put(None)
@@ -134,6 +164,35 @@ def _resolve(future: asyncio.Future[Answer], answer: Answer) -> None:
     """On the event loop; nobody waits any more for a request that was cut off at the end."""
     if not future.done():
         future.set_result(answer)
+
+
+async def _unless_gone(answering: Coroutine[Any, Any, Answer], receive: Receive) -> Answer | None:
+    """The answer, or None as soon as the client has gone; nobody waits for anything then."""
+    answer, gone = asyncio.create_task(answering), asyncio.create_task(_disconnected(receive))
+    try:
+        await asyncio.wait((answer, gone), return_when=asyncio.FIRST_COMPLETED)
+        return answer.result() if answer.done() else None
+    finally:
+        for task in (answer, gone):
+            task.cancel()
+        await asyncio.gather(answer, gone, return_exceptions=True)
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        continue  # whatever else is left of the request
+
+
+def _state_request(environ: Environ, wait: Wait) -> Environ:
+    """The request for a flow's state from whoever sent the start; ids of flows need no escape in a path."""
+    bodiless = {name: value for name, value in environ.items() if not name.startswith(("CONTENT_", "werkzeug."))}
+    bodiless.pop("HTTP_TRANSFER_ENCODING", None)
+    return bodiless | {
+        "REQUEST_METHOD": "GET",
+        "PATH_INFO": f"/engine/flow/{wait.flow_id}",
+        "QUERY_STRING": "",
+        "wsgi.input": io.BytesIO(),
+    }
 
 
 def environ_of(scope: Scope, body: bytes) -> Environ:

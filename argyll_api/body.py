@@ -15,6 +15,7 @@ from flask import request
 
 from argyll_engine.errors import InvalidJSONError
 from argyll_engine.model.ids import JSONValue
+from argyll_engine.model.json_text import readable
 
 MAX_NESTING: Final = 500
 """Levels of lists and objects in one body; far below what would exhaust the stack of whoever walks the value."""
@@ -22,11 +23,6 @@ MAX_NESTING: Final = 500
 _SAFE_DIGITS: Final = 300  # an integer this short is below the largest double
 _SPACE: Final = " \t\n\r"
 _BRACKETS = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[\[\]{}]', re.DOTALL)
-_SURROGATES = re.compile(
-    r"\\(?:\\"  # an escaped backslash, so that what follows it is no escape
-    r"|u[dD][89abAB][0-9a-fA-F]{2}(?P<low>\\u[dD][c-fC-F][0-9a-fA-F]{2})?"
-    r"|u[dD][c-fC-F][0-9a-fA-F]{2})"
-)
 
 
 def read_object(limit_bytes: int) -> dict[str, Any]:
@@ -58,12 +54,10 @@ def parse(raw: bytes) -> JSONValue:
     Raises:
         InvalidJSONError: No JSON value, or one that cannot be kept.
     """
-    text = raw.decode("utf-8", "replace").lstrip(_SPACE)
+    text = readable(raw).lstrip(_SPACE)
     if not text:
         raise InvalidJSONError("the body is empty")
     _check_nesting(text)
-    if "\\u" in text:
-        text = _SURROGATES.sub(_whole_character, text)
     try:
         return _decoder.raw_decode(text)[0]
     except json.JSONDecodeError as exc:
@@ -114,11 +108,6 @@ def _check_nesting(text: str) -> None:
             raise InvalidJSONError(f"nested deeper than {MAX_NESTING} levels")
         if depth <= 0:
             return
-
-
-def _whole_character(escape: re.Match[str]) -> str:
-    """An escape as it is, but a replacement character for half a surrogate pair."""
-    return escape[0] if escape[0] == "\\\\" or escape["low"] else "\ufffd"
 
 
 def _integer(text: str) -> int:

@@ -21,6 +21,7 @@ PROBLEM_TYPE: Final = "application/problem+json"
 
 WEBHOOKS: Final = "webhooks"
 HEALTH: Final = "health"
+SCRIPTS: Final = "scripts"
 
 _log = log.get(__name__)
 
@@ -73,6 +74,8 @@ BLUEPRINT_ROWS: Final[Mapping[str, Mapping[type[errors.ArgyllError], Row]]] = Ma
                 errors.WorkItemNotFoundError: Row(400, "Work item not found for token"),
             }
         ),
+        # what is wrong with a script that is tried out is the answer to the question
+        SCRIPTS: MappingProxyType({errors.ScriptError: Row(400)}),
         HEALTH: MappingProxyType({errors.StepNotFoundError: Row(404, "Health not found for step: {error.step_id}")}),
     }
 )
@@ -87,8 +90,13 @@ def install(app: Flask) -> None:
 
 def row_of(error: errors.ArgyllError, blueprint: str | None = None) -> Row:
     """The row of an error: that of its own class or of the nearest one it derives from."""
+    return row_for(type(error), blueprint)
+
+
+def row_for(error: type[errors.ArgyllError], blueprint: str | None = None) -> Row:
+    """The same for a class."""
     own = BLUEPRINT_ROWS.get(blueprint or "", {})
-    classes = type(error).__mro__
+    classes = error.__mro__
     return next(rows[cls] for rows in (own, ROWS) for cls in classes if cls in rows)
 
 
@@ -96,11 +104,18 @@ def _known(error: errors.ArgyllError) -> Response:
     if isinstance(error, errors.BrokenError):
         return _unexpected(error)
     row = row_of(error, request.blueprint)
-    response = error_answer(row.status, row.text.format(error=error))
+    response = error_answer(row.status, row.text.format(error=error), **_place(error))
     if isinstance(error, errors.TransientError):
         response.headers["Retry-After"] = str(config().retry_after_seconds)
         _log.warning("request_deferred", endpoint=request.endpoint, reason=str(error))
     return response
+
+
+def _place(error: errors.ArgyllError) -> dict[str, int]:
+    """Line and column of a fault in a script, as far as they are known."""
+    if not isinstance(error, errors.ScriptError):
+        return {}
+    return {name: place for name in ("line", "column") if (place := getattr(error, name)) is not None}
 
 
 def _unexpected(error: Exception) -> Response:

@@ -18,7 +18,8 @@ from argyll_engine.errors import UndecodableEventError
 from argyll_engine.hub import Attachment, Delivery, Hub, Run, is_named, paths_above
 from argyll_engine.model.catalog import CatalogState
 from argyll_engine.model.cluster import ClusterState
-from argyll_engine.model.ids import StreamID
+from argyll_engine.model.flow import FlowStatus
+from argyll_engine.model.ids import FlowID, StreamID
 from argyll_engine.ports import FeedPosition
 from argyll_engine.query import Queries
 
@@ -150,6 +151,17 @@ class Switchboard:
                 self._below.pop(path, None)
         if not was_waiting:
             self._hub.detach(sub.paths)
+
+    async def has_ended(self, flow_id: FlowID) -> bool:
+        """Whether a flow is completed or failed, even if some of its work still goes on.
+
+        Raises:
+            ArgyllError: Its state cannot be read.
+        """
+        return await asyncio.get_running_loop().run_in_executor(self._pool, self._has_ended, flow_id)
+
+    def _has_ended(self, flow_id: FlowID) -> bool:
+        return self._queries.flow(flow_id).status is not FlowStatus.ACTIVE
 
     def _load(self, sub: Subscription) -> _Opened:
         """Attaches first and reads states after, so that no event falls between. In a thread."""

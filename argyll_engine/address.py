@@ -112,6 +112,16 @@ class RedisConfig:
             return f"rediss://{self._netloc(parts)}{self._db_path(parts)}?{query}"
         return self.url()
 
+    def streams_url(self) -> str:
+        """The URL by which our own transport reaches the same Redis."""
+        sentinels = self.sentinels()
+        if sentinels is not None:
+            user = f":{quote(sentinels.password, safe='')}@" if sentinels.password else ""
+            hosts = ",".join(f"{host}:{port}" for host, port in sentinels.hosts)
+            return f"redis-streams+sentinel://{user}{hosts}/{sentinels.primary}/{sentinels.db}"
+        scheme, _, rest = self.url().partition("://")
+        return f"redis-streams+unix://{rest}" if scheme == "unix" else f"{scheme}-streams://{rest}"
+
     def broker_options(self) -> dict[str, str]:
         """What Celery's `broker_transport_options` need beside `broker_url()`: a primary's name."""
         sentinels = self.sentinels()

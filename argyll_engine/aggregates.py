@@ -139,7 +139,7 @@ class FlowAggregate:
         """See Aggregate. A flow that only waits for retries is due after the first of them, else after the grace."""
         if state.deactivated_at is not None:
             return 0
-        if any(ex.active_count or ex.fresh_items for ex in state.executions.values()):
+        if any(ex.active_count or ex.fresh_from < len(ex.work_items) for ex in state.executions.values()):
             return milliseconds(now + self._grace)
         waiting = (ex.work_items[token] for ex in state.executions.values() for token in ex.retrying_items)
         first = min((item.next_retry_at for item in waiting if item.next_retry_at), default=now)

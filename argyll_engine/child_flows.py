@@ -8,6 +8,7 @@ and the parent hears of it by a message committed with the child's deactivation.
 from argyll_engine import log as logs
 from argyll_engine.errors import ArgyllError, BlockedGoalsError, MissingInputsError, NotFoundError, TransientError
 from argyll_engine.executor import Executor, Request
+from argyll_engine.memo import Memoization
 from argyll_engine.model.commands import Command, CompleteWork, FailWork, StartFlow
 from argyll_engine.model.flow import FlowState, FlowStatus
 from argyll_engine.model.ids import FlowID, JSONValue, Name, StepID, Token, child_flow_id, flow_stream
@@ -22,9 +23,10 @@ log = logs.get(__name__)
 class ChildFlows:
     """Starts children and completes their parents; every verb may be repeated."""
 
-    def __init__(self, *, flows: Executor[FlowState], projections: Projections[FlowState]) -> None:
+    def __init__(self, *, flows: Executor[FlowState], projections: Projections[FlowState], memo: Memoization) -> None:
         self._flows = flows
         self._projections = projections
+        self._memo = memo
 
     def start(self, parent: FlowState, step_id: StepID, token: Token) -> str:
         """Start the child of a work item; the reason if it cannot be, else an empty text."""
@@ -65,7 +67,8 @@ class ChildFlows:
                 return
             command = _outcome(child, loaded.state.plan.steps[step_id], step_id, token)
             request = Request(stream_id=flow_stream(parent_id), command=command, released=(token,))
-            self._flows.execute_one(request)
+            done = self._flows.execute_one(request)
+            self._memo.keep(done.state, done.events)
         except NotFoundError as exc:
             log.warning("child_without_parent", flow_id=child_id, reason=str(exc))
 

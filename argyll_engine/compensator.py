@@ -11,6 +11,7 @@ from typing import Final
 from argyll_engine import log as logs
 from argyll_engine.errors import NotFoundError
 from argyll_engine.executor import Executor, Request
+from argyll_engine.held_work import HeldWork
 from argyll_engine.model.commands import (
     Command,
     CompleteCompensation,
@@ -41,11 +42,13 @@ class Compensator:
         projections: Projections[FlowState],
         leases: WorkLeases,
         client: CompensationClient,
+        held: HeldWork,
     ) -> None:
         self._flows = flows
         self._projections = projections
         self._leases = leases
         self._client = client
+        self._held = held
 
     def run(self, flow_id: FlowID, step_id: StepID, token: Token, retry_count: int) -> None:
         """Undo a work item, unless that was done or is being done. Raises StoreUnavailableError."""
@@ -60,6 +63,8 @@ class Compensator:
             self._leases.release_lease(lease, owner)
 
     def _run(self, flow_id: FlowID, step_id: StepID, token: Token, retry_count: int) -> None:
+        if self._is_held(flow_id, step_id, token, retry_count):
+            return
         state = self._started(flow_id, step_id, token, retry_count)
         item = _wanted(state, step_id, token, retry_count)
         if state is None or item is None:
@@ -78,6 +83,13 @@ class Compensator:
         self._flows.execute_one(Request(stream_id=flow_stream(flow_id), command=command))
         if isinstance(outcome, Failed | NotCompleted):
             log.warning("compensation_failed", flow_id=flow_id, step_id=step_id, token=token, error=outcome.error)
+
+    def _is_held(self, flow_id: FlowID, step_id: StepID, token: Token, retry_count: int) -> bool:
+        """Whether this try must wait for the health of its step."""
+        (projection,) = self._projections.load([flow_stream(flow_id)])
+        state, item = projection.state, _item(projection.state, step_id, token)
+        is_next = item is not None and item.retry_count == retry_count
+        return state is not None and is_next and self._held.keeps_compensation(state, step_id, token)
 
     def _started(self, flow_id: FlowID, step_id: StepID, token: Token, retry_count: int) -> FlowState | None:
         """The flow, with the start of a later try recorded; a try before its time is put back."""

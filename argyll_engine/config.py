@@ -24,7 +24,7 @@ __all__ = ["EngineConfig", "RedisConfig", "WorkDefaults"]
 class EngineConfig:
     """Everything that can be set from outside; the defaults are those of the environment.
 
-    `broker_url` empty means the flow store's Redis (`flow_redis.broker_url()`).
+    `broker_url` empty means our transport on the flow store's Redis (`flow_redis.streams_url()`).
     """
 
     engine_redis: RedisConfig = RedisConfig(prefix="argyll:engine")
@@ -38,6 +38,7 @@ class EngineConfig:
     max_plan_bytes: int = 4 * 1_048_576
     feed_max_length: int = 10_000
     max_socket_buffer_bytes: int = 8 * 1_048_576
+    max_wait_seconds: float = 300.0
     log_level: str = "info"
     log_format: str = "json"
     environment: str = ""
@@ -51,16 +52,36 @@ class EngineConfig:
     memo_cache_size: int = 4_096
     work_threads: int = 32
     worker_lease_seconds: float = 15.0
+    health_check_interval_seconds: float = 30.0
     recovery_interval_seconds: float = 10.0
     recovery_grace_seconds: float = 15.0
     script_timeout_ms: int = 1_000
     script_memory_mb: int = 64
+    script_max_steps: int = 100_000_000
+    script_max_result_bytes: int = 16 * 1_048_576
     data_dir: str = "./var"
 
     @property
     def production(self) -> bool:
         """Whether `ENV` says production, where an unsafe Redis is refused instead of warned about."""
         return self.environment == PRODUCTION
+
+    @property
+    def queue_key_prefix(self) -> str:
+        """What goes before every key of the broker when that is on the flow store's Redis: the flow store's hash tag,
+        so that a commit may write to the queues."""
+        return f"{{{self.flow_redis.prefix}}}:celery:"
+
+    @property
+    def on_streams(self) -> bool:
+        """Whether the broker is our transport on the flow store's Redis, the default."""
+        return self.broker_url in ("", self.flow_redis.streams_url())
+
+    def streams_url(self) -> str:
+        """The URL of our transport; empty when another broker is named."""
+        if self.on_streams:
+            return self.flow_redis.streams_url()
+        return self.broker_url if self.broker_url.startswith(("redis-streams", "rediss-streams")) else ""
 
     @classmethod
     def from_env(cls, environment: Mapping[str, str]) -> "EngineConfig":

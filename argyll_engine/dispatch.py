@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Effects to Celery messages, and the seam to the broker. The only place that knows how a message looks.
 
-Two brokers: `SharedRedisDispatcher` for Celery's stock Redis transport on the flow store's own Redis, where messages
-are put into the queue by the commit itself, and `CeleryDispatcher` for any other, which sends them after the
-commit (recovery repairs what a crash lost in between). Another transport plugs in beside them.
+Three brokers: `StreamsDispatcher` for our transport and `SharedRedisDispatcher` for Celery's stock Redis transport,
+both on the flow store's own Redis, where messages are put into the queue by the commit itself, and `CeleryDispatcher` for any
+other, which sends them after the commit (recovery repairs what a crash lost in between).
 Tasks are named here and written in `tasks/`; this module does not import them.
 """
 
 import base64
 import uuid
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from celery import Celery
@@ -18,15 +18,19 @@ from kombu.exceptions import OperationalError
 
 from argyll_engine.codec import encode
 from argyll_engine.errors import StoreUnavailableError
-from argyll_engine.model.effects import CompleteParent, Effect, RunCompensation, RunWork, WakeAt
+from argyll_engine.model.effects import CompleteParent, Effect, ReleaseHeld, RunCompensation, RunWork, WakeAt
 from argyll_engine.model.step import StepType
-from argyll_engine.ports import Message, QueueEntry
+from argyll_engine.ports import Message, QueueEntry, QueueForm
+from argyll_engine.transport.wire import DEFAULT_PRIORITIES, Ready, seal
+from argyll_engine.transport.wire import Keys as StreamKeys
 
 RUN_WORK: Final = "argyll.run_work"
 COMPLETE_PARENT: Final = "argyll.complete_parent"
 WAKE_STEP: Final = "argyll.wake_step"
 RUN_COMPENSATION: Final = "argyll.run_compensation"
+RELEASE_HELD: Final = "argyll.release_held"
 SWEEP: Final = "argyll.sweep"
+CHECK_HEALTH: Final = "argyll.check_health"
 
 STEPS_QUEUE: Final = "steps"
 """Decisions and scripts: short, on the processor."""
@@ -60,11 +64,16 @@ def _run_compensation(effect: RunCompensation) -> Message:
     return Message(task=RUN_COMPENSATION, queue=WORK_QUEUE, args=args, eta=effect.at)
 
 
+def _release_held(effect: ReleaseHeld) -> Message:
+    return Message(task=RELEASE_HELD, queue=STEPS_QUEUE, args=(effect.step_id, effect.watch), eta=effect.at)
+
+
 RENDERERS: Final[dict[type[Effect], Callable[[Any], Message]]] = {
     RunWork: _run_work,
     CompleteParent: _complete_parent,
     WakeAt: _wake_step,
     RunCompensation: _run_compensation,
+    ReleaseHeld: _release_held,
 }
 
 
@@ -128,20 +137,54 @@ class SharedRedisDispatcher(CeleryDispatcher):
         )
 
     def _envelope(self, message: Message) -> dict[str, Any]:
-        task = self._app.amqp.as_task_v2(
-            str(uuid.uuid4()), message.task, args=message.args, eta=message.eta, ignore_result=True
+        return envelope(self._app, message, body_encoding="base64")
+
+
+class StreamsDispatcher(CeleryDispatcher):
+    """Puts messages into the queues of our own transport as part of the commit; delays of any length wait in Redis.
+
+    Args:
+        key_prefix: what the transport puts before its keys (`global_keyprefix`).
+    """
+
+    def __init__(self, app: Celery, key_prefix: str) -> None:
+        super().__init__(app, longest_wait_seconds=0)  # no hops, see below
+        self._keys = StreamKeys(key_prefix)
+
+    def seal(self, messages: Sequence[Message]) -> tuple[QueueEntry, ...]:
+        """The messages as the transport would have written them; what is due by now is ready."""
+        now = datetime.now(UTC)
+        return tuple(self._entry(message, now) for message in messages)
+
+    def _entry(self, message: Message, now: datetime) -> QueueEntry:
+        content = envelope(self._app, message, body_encoding="utf-8")
+        sealed = seal(self._keys, message.queue, content, DEFAULT_PRIORITIES, now)
+        if isinstance(sealed, Ready):
+            return QueueEntry(key=sealed.key, payload=sealed.payload, form=QueueForm.STREAM)
+        return QueueEntry(
+            key=sealed.key, payload=sealed.member, form=QueueForm.DELAYED, due_ms=sealed.due_ms, wake=sealed.wake
         )
-        return {
-            "body": base64.b64encode(encode(task.body)).decode(),
-            "content-encoding": "utf-8",
-            "content-type": "application/json",
-            "headers": task.headers,
-            "properties": task.properties
-            | {
-                "delivery_mode": 2,
-                "delivery_info": {"exchange": "", "routing_key": message.queue},
-                "priority": 0,
-                "body_encoding": "base64",
-                "delivery_tag": str(uuid.uuid4()),
-            },
-        }
+
+    def _hop(self, message: Message, now: datetime) -> Message:
+        return message
+
+
+def envelope(app: Celery, message: Message, body_encoding: str) -> dict[str, Any]:
+    """The message as kombu's virtual transports write it; `body_encoding` is `base64` or `utf-8`."""
+    task = app.amqp.as_task_v2(str(uuid.uuid4()), message.task, args=message.args, eta=message.eta, ignore_result=True)
+    text = encode(task.body)
+    body = (base64.b64encode(text) if body_encoding == "base64" else text).decode()
+    return {
+        "body": body,
+        "content-encoding": "utf-8",
+        "content-type": "application/json",
+        "headers": task.headers,
+        "properties": task.properties
+        | {
+            "delivery_mode": 2,
+            "delivery_info": {"exchange": "", "routing_key": message.queue},
+            "priority": 0,
+            "body_encoding": body_encoding,
+            "delivery_tag": str(uuid.uuid4()),
+        },
+    }

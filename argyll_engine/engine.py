@@ -11,6 +11,7 @@ from argyll_engine.errors import (
     WorkItemNotFoundError,
 )
 from argyll_engine.executor import Executor, Request
+from argyll_engine.memo import Memoization
 from argyll_engine.model.attribute import ScriptConfig
 from argyll_engine.model.catalog import CatalogState
 from argyll_engine.model.cluster import ClusterState, HealthStatus
@@ -37,12 +38,14 @@ from argyll_engine.model.ids import (
 from argyll_engine.model.invocation import Failed, Succeeded
 from argyll_engine.model.plan import ExecutionPlan, InitArgs
 from argyll_engine.model.step import Step, StepType, WorkConfig, WorkDefaults
+from argyll_engine.model.trial import ScriptTrial, TrialResult
 from argyll_engine.plan.build import build
 from argyll_engine.plan.inputs import blocked_goals, missing_inputs
 from argyll_engine.policy.definition import check_definition
 from argyll_engine.policy.outcome import read_outputs
 from argyll_engine.ports import ScriptEngine
 from argyll_engine.query import Queries
+from argyll_engine.script_trial import try_script
 
 
 class Engine:
@@ -61,6 +64,7 @@ class Engine:
         catalog: Executor[CatalogState],
         cluster: Executor[ClusterState],
         flows: Executor[FlowState],
+        memo: Memoization,
     ) -> None:
         self.node_id = node_id
         self.work_defaults = work_defaults
@@ -69,6 +73,7 @@ class Engine:
         self._catalog = catalog
         self._cluster = cluster
         self._flows = flows
+        self._memo = memo
 
     # ---- steps ----
 
@@ -95,6 +100,14 @@ class Engine:
     def unregister_step(self, step_id: StepID) -> None:
         """Remove a step. Raises StepNotFoundError."""
         self._catalog.execute_one(Request(stream_id=CATALOG_STREAM, command=UnregisterStep(step_id=step_id)))
+
+    def try_script(self, trial: ScriptTrial) -> TrialResult:
+        """What a script would give a step, without one; nothing is stored.
+
+        Raises:
+            InvalidRequestError, ScriptError
+        """
+        return try_script(self._scripts, trial)
 
     # ---- flows ----
 
@@ -151,7 +164,9 @@ class Engine:
                 command: CompleteWork | FailWork = CompleteWork(step_id=step_id, token=token, outputs=result)
             case Failed(error=error):
                 command = FailWork(step_id=step_id, token=token, error=error)
-        self._flows.execute_one(Request(stream_id=flow_stream(flow_id), command=command, released=(token,)))
+        request = Request(stream_id=flow_stream(flow_id), command=command, released=(token,))
+        done = self._flows.execute_one(request)
+        self._memo.keep(done.state, done.events)
 
     def fail_work(self, flow_id: FlowID, step_id: StepID, token: Token, error: str) -> None:
         """Record that a work item failed for good; a finished item stays as it is.

@@ -179,7 +179,14 @@ class FlowExistsError(ConflictError):
 
 
 class ScriptError(ArgyllError):
-    """A script does not compile or fails when it runs; the text is for people."""
+    """A script does not compile or fails when it runs; the text is for people, and says where, if that is known.
+
+    `line` and `column` count from 1, in the text of the script; None where the language cannot say.
+    """
+
+    def __init__(self, reason: str, *, line: int | None = None, column: int | None = None) -> None:
+        self.reason, self.line, self.column = reason, line, column
+        super().__init__(reason)
 
 
 class ScriptCompileError(ScriptError):

@@ -23,6 +23,7 @@ from argyll_engine.model.commands import Command
 from argyll_engine.model.events import Recorded
 from argyll_engine.model.facts import Facts, NewToken, Scripts
 from argyll_engine.model.ids import StepID, StreamID, Token
+from argyll_engine.model.invocation import Succeeded
 from argyll_engine.ports import Claim, Clock, Commit, Committed, Dispatcher, EventStore, Message, WorkLeases
 from argyll_engine.projections import Projection, Projections
 
@@ -41,6 +42,7 @@ class Request:
 
     If it leads to events, `claim` begins and the claims of `released` end with them; `delivery_tag` is the message to
     acknowledge. `seed` is the source of its tokens: the same through all races, so that it decides alike each time.
+    `memo` is the remembered result of the call that the command is about.
     """
 
     stream_id: StreamID
@@ -48,6 +50,7 @@ class Request:
     claim: Claim | None = None
     released: tuple[Token, ...] = ()
     delivery_tag: str = ""
+    memo: Succeeded | None = None
     seed: bytes = field(default_factory=lambda: secrets.token_bytes(16))
 
 
@@ -163,11 +166,11 @@ class Executor(Generic[S]):
         work = _Work(stream_id=stream_id, indexes=indexes, projection=start, state=start.state)
         at = max(now, self._aggregate.last_updated_at(start.state) or now)
         for index in indexes:
-            command = requests[index].command
-            facts = Facts(now=at, new_token=token_source(requests[index].seed), scripts=self._scripts)
+            request = requests[index]
+            facts = Facts(now=at, new_token=token_source(request.seed), scripts=self._scripts, memo=request.memo)
             sequence = start.next_sequence + len(work.events)
             try:
-                decision = self._aggregate.decide(stream_id, work.state, command, facts, sequence)
+                decision = self._aggregate.decide(stream_id, work.state, request.command, facts, sequence)
             except TransientError:
                 raise
             except ArgyllError as exc:

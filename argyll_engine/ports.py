@@ -7,6 +7,7 @@ Every verb that can takes many: one is a batch of one, and a batch is one round 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from types import MappingProxyType
 from typing import Protocol, TypeAlias
 
@@ -14,8 +15,8 @@ from argyll_engine.model.attribute import ScriptConfig
 from argyll_engine.model.effects import Effect
 from argyll_engine.model.facts import Scripts
 from argyll_engine.model.flow import FlowStatus
-from argyll_engine.model.ids import FlowID, JSONValue, Name, StreamID, Token
-from argyll_engine.model.invocation import Compensation, Invocation, Outcome
+from argyll_engine.model.ids import FlowID, JSONValue, Name, StepID, StreamID, Token
+from argyll_engine.model.invocation import Compensation, Invocation, Outcome, Succeeded
 from argyll_engine.model.listing import FlowItem, FlowPage, FlowQuery
 
 # ---- events ----------------------------------------------------------------------------------
@@ -70,12 +71,28 @@ class Message:
     eta: datetime | None = None
 
 
+class QueueForm(StrEnum):
+    """What kind of Redis key a broker keeps messages in."""
+
+    LIST = "list"
+    STREAM = "stream"
+    DELAYED = "delayed"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueEntry:
-    """A message in the broker's own form, for the commit script to put into the broker's queue `key`."""
+    """A message in the broker's own form, for the commit script to put into the broker's queue `key`.
+
+    Args:
+        due_ms: when a delayed message is due (Unix ms).
+        wake: channel on which consumers hear of a delayed message that is the next one.
+    """
 
     key: str
     payload: bytes
+    form: QueueForm = QueueForm.LIST
+    due_ms: int = 0
+    wake: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -249,6 +266,35 @@ class WorkLeases(Protocol):
         """End a lease, if `owner` still holds it."""
 
 
+# ---- remembered results ----------------------------------------------------------------------
+
+
+class Memo(Protocol):
+    """Results of memoizable steps by key, for all processes; those not used for longest go when there are too many.
+
+    Every method raises StoreUnavailableError.
+    """
+
+    def find(self, keys: Sequence[str]) -> Sequence[Succeeded | None]:
+        """What is kept under each key, in their order; None for nothing."""
+
+    def keep(self, results: Mapping[str, Succeeded]) -> Mapping[str, Succeeded]:
+        """What is kept under each key from now on: whatever came first, which may be somebody else's result."""
+
+
+class HeldFlows(Protocol):
+    """Which flows wait for the health of which step. Every method raises StoreUnavailableError."""
+
+    def add(self, step_id: StepID, flow_id: FlowID) -> None:
+        """Note that a flow waits for a step."""
+
+    def take(self, step_id: StepID, limit: int) -> tuple[FlowID, ...]:
+        """Some of the flows that wait for a step, which wait no longer."""
+
+    def steps(self) -> tuple[StepID, ...]:
+        """The steps that flows wait for, perhaps some more."""
+
+
 # ---- messages --------------------------------------------------------------------------------
 
 
@@ -287,6 +333,13 @@ class CompensationClient(Protocol):
 
     def compensate(self, compensation: Compensation) -> Outcome:
         """How undoing ended; a failure is an outcome, never an exception."""
+
+
+class HealthProbe(Protocol):
+    """Asks services how they are."""
+
+    def probe(self, url: str, timeout_ms: int) -> str:
+        """What is wrong with the service that answers under a URL; empty when it is well. Raises nothing."""
 
 
 class ScriptEngine(Scripts, Protocol):

@@ -4,16 +4,19 @@
 Every answer is checked against the store, so that whatever was answered to a writer is seen by every process.
 """
 
+from functools import partial
+
 from argyll_engine.errors import FlowNotFoundError, StepNotFoundError
 from argyll_engine.model.catalog import CatalogState
-from argyll_engine.model.cluster import ClusterState, HealthStatus, StepHealth
+from argyll_engine.model.cluster import ClusterState, StepHealth
 from argyll_engine.model.flow import FlowState, FlowStatus
 from argyll_engine.model.ids import CATALOG_STREAM, CLUSTER_STREAM, FlowID, StepID, StreamID, flow_stream
 from argyll_engine.model.listing import FlowItem, FlowPage, FlowQuery
+from argyll_engine.model.step import StepType
+from argyll_engine.plan.health import FlowHealth
+from argyll_engine.policy.health import merged_health
 from argyll_engine.ports import EventStore, FlowIndex
 from argyll_engine.projections import Projections
-
-_SEVERITY = (HealthStatus.HEALTHY, HealthStatus.UNKNOWN, HealthStatus.UNHEALTHY)
 
 
 class Queries:
@@ -67,20 +70,16 @@ class Queries:
         return self._engine_store.read_log(CLUSTER_STREAM)
 
     def step_health(self, step_id: StepID) -> StepHealth:
-        """The worst that any node says of a step. Raises StepNotFoundError. Source: the contract, execution §7."""
-        if step_id not in self.catalog().steps:
+        """The worst that any node says of a step; of a flow step, what follows from the steps of its plan.
+
+        Raises StepNotFoundError. Source: the contract, execution §7 and http §1.5.
+        """
+        catalog = self.catalog()
+        step = catalog.steps.get(step_id)
+        if step is None:
             raise StepNotFoundError(step_id)
-        worst = StepHealth(status=HealthStatus.UNKNOWN)
-        seen = False
-        for node_id, node in sorted(self.cluster().nodes.items()):
-            health = node.health.get(step_id)
-            if health is None:
-                continue
-            error = f"node {node_id}: {health.error}" if health.error else ""
-            named = StepHealth(status=health.status, error=error)
-            if not seen or _rank(named) > _rank(worst):
-                worst, seen = named, True
-        return worst
+        reported = partial(merged_health, self.cluster())
+        return FlowHealth(catalog, reported).of(step_id) if step.type == StepType.FLOW else reported(step_id)
 
     def flow(self, flow_id: FlowID) -> FlowState:
         """The state of a flow. Raises FlowNotFoundError."""
@@ -110,7 +109,3 @@ class Queries:
     def query(self, query: FlowQuery) -> FlowPage:
         """One page of the root flows that match."""
         return self._index.query(query)
-
-
-def _rank(health: StepHealth) -> tuple[int, bool]:
-    return _SEVERITY.index(health.status), bool(health.error)

@@ -12,9 +12,9 @@ from typing import Final
 
 from argyll_engine import log as logs
 from argyll_engine.errors import BrokenError
-from argyll_engine.model.effects import Effect
+from argyll_engine.model.effects import Effect, RunCompensation, RunWork
 from argyll_engine.model.flow import FlowState
-from argyll_engine.model.ids import FlowID, flow_stream
+from argyll_engine.model.ids import FlowID, StepID, flow_stream
 from argyll_engine.model.step import StepType
 from argyll_engine.ports import Clock, Dispatcher, WorkLeases
 from argyll_engine.projections import Projections
@@ -69,6 +69,14 @@ class Recovery:
             if looked_at < BATCH:
                 break
         return sent
+
+    def release(self, step_id: StepID, flow_ids: Sequence[FlowID]) -> None:
+        """Send what should be on its way of one step in these flows. Raises StoreUnavailableError."""
+        now = self._clock.now()
+        stranded = (effect for state in self._states(flow_ids) for effect in self._stranded(state, now))
+        effects = [ef for ef in stranded if isinstance(ef, RunWork | RunCompensation) and ef.step_id == step_id]
+        if effects:
+            self._dispatcher.publish(self._dispatcher.render(effects, now))
 
     def _look(self, now: datetime) -> tuple[int, int]:
         """How many flows of one batch were looked at, and how many messages were sent again."""

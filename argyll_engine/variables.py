@@ -3,7 +3,7 @@
 
 `config.py` reads the table to build the configuration; `tests/architecture/test_environment.py` holds it
 against `docs/operations.md` and `deploy/env/`. A new variable is a new row here and a line in each of those
-two.
+two. Long because it is one table, which is to be read as one.
 """
 
 import re
@@ -192,6 +192,13 @@ VARIABLES: Final[tuple[Variable, ...]] = (
         "what may wait to be sent to one WebSocket before it is closed",
     ),
     _row(
+        "START_MAX_WAIT",
+        "max_wait_seconds",
+        _duration(1, 3_600),
+        "5m",
+        "longest that a start with `wait` waits for its flow to end",
+    ),
+    _row(
         "LOG_LEVEL ENGINE_LOGGING_LEVEL",
         "log_level",
         _one_of("debug", "info", "warn", "error"),
@@ -287,7 +294,7 @@ VARIABLES: Final[tuple[Variable, ...]] = (
         "memo_cache_size",
         _integer(1, 10_240_000),
         "4096",
-        "results of memoizable steps that are kept",
+        "results of memoizable steps that each process keeps, and Redis for all of them",
     ),
     _row(
         "WORK_THREADS",
@@ -302,6 +309,13 @@ VARIABLES: Final[tuple[Variable, ...]] = (
         _duration(0.1, 3_600),
         "15s",
         "after this long without a sign of life a worker's tasks are taken over",
+    ),
+    _row(
+        "HEALTH_CHECK_INTERVAL",
+        "health_check_interval_seconds",
+        _duration(0.1, 3_600),
+        "30s",
+        "between two looks at the health of every step",
     ),
     _row(
         "RECOVERY_INTERVAL",
@@ -325,6 +339,20 @@ VARIABLES: Final[tuple[Variable, ...]] = (
         "milliseconds that one script may run",
     ),
     _row("SCRIPT_MEMORY_MB", "script_memory_mb", _integer(1, 65_536), "64", "MiB that one script may use"),
+    _row(
+        "SCRIPT_MAX_STEPS",
+        "script_max_steps",
+        _integer(1_000, 1_000_000_000_000),
+        "100000000",
+        "steps that one script may take: calls and elements in Ale, instructions in Lua, visited values in jpath",
+    ),
+    _row(
+        "SCRIPT_MAX_RESULT_BYTES",
+        "script_max_result_bytes",
+        _integer(1_024, 1_073_741_824),
+        "16777216",
+        "size of one script's result as JSON, roughly",
+    ),
     _row(
         "ARGYLL_DATA_DIR",
         "data_dir",

@@ -18,18 +18,32 @@ from argyll_engine.child_flows import ChildFlows
 from argyll_engine.clock import SystemClock
 from argyll_engine.compensator import Compensator
 from argyll_engine.config import EngineConfig
-from argyll_engine.dispatch import CeleryDispatcher, SharedRedisDispatcher
+from argyll_engine.dispatch import CeleryDispatcher, SharedRedisDispatcher, StreamsDispatcher
 from argyll_engine.engine import Engine
 from argyll_engine.executor import Executor
+from argyll_engine.health_checks import HealthChecks
+from argyll_engine.health_view import HealthView
+from argyll_engine.held_work import HeldWork
 from argyll_engine.hub import Hub
 from argyll_engine.invoke.http import HttpStepClient
 from argyll_engine.invoke.script import ScriptStepClient
+from argyll_engine.memo import Memoization
 from argyll_engine.model.catalog import CatalogState
 from argyll_engine.model.cluster import ClusterState
 from argyll_engine.model.flow import FlowState
 from argyll_engine.model.ids import NodeID
 from argyll_engine.model.step import StepType
-from argyll_engine.ports import Clock, Dispatcher, EventStore, FlowIndex, ScriptEngine, WorkLeases
+from argyll_engine.ports import (
+    Clock,
+    Dispatcher,
+    EventStore,
+    FlowIndex,
+    HealthProbe,
+    HeldFlows,
+    Memo,
+    ScriptEngine,
+    WorkLeases,
+)
 from argyll_engine.projections import Projections
 from argyll_engine.query import Queries
 from argyll_engine.recovery import Recovery
@@ -37,10 +51,13 @@ from argyll_engine.script_health import ScriptHealth
 from argyll_engine.scripting.registry import ScriptRegistry
 from argyll_engine.store.connect import connect
 from argyll_engine.store.feed import RedisFeed
+from argyll_engine.store.held import RedisHeldFlows
 from argyll_engine.store.index import RedisFlowIndex
 from argyll_engine.store.leases import RedisWorkLeases
-from argyll_engine.store.redis import RedisEventStore
+from argyll_engine.store.memo import RedisMemo
+from argyll_engine.store.redis import RedisEventStore, StreamDeliveries
 from argyll_engine.tasks.app import make_celery, queue_key_prefix, shares_flow_redis
+from argyll_engine.transport.wire import GROUP, split_tag
 from argyll_engine.work_runner import WorkRunner
 
 S = TypeVar("S")
@@ -48,6 +65,9 @@ S = TypeVar("S")
 ENGINE_KINDS: Final = frozenset({"catalog", "cluster"})
 FLOW_KINDS: Final = frozenset({"flow"})
 """Kinds of streams in the engine's and in the flow store."""
+
+REFUSE: Final = "fail"
+"""The value of `STEP_UNHEALTHY` by which work of an unhealthy step fails instead of waiting."""
 
 CATALOG_CACHE: Final = 16
 """Projections of the engine store that a process keeps; there are two streams."""
@@ -60,6 +80,8 @@ class Stores:
     engine: EventStore
     flows: EventStore
     index: FlowIndex
+    memo: Memo
+    held: HeldFlows
     engine_leases: WorkLeases
     flow_leases: WorkLeases
 
@@ -75,6 +97,8 @@ class Parts:
     catalog: Projections[CatalogState]
     cluster: Projections[ClusterState]
     flows: Projections[FlowState]
+    health: HealthView
+    memo: Memoization
     flow_executor: Executor[FlowState]
 
 
@@ -86,6 +110,8 @@ class Worker:
     compensator: Compensator
     children: ChildFlows
     recovery: Recovery
+    held: HeldWork
+    checks: HealthChecks
     leases: WorkLeases
     clock: Clock
 
@@ -130,6 +156,7 @@ def assemble_engine(config: EngineConfig, parts: Parts) -> Engine:
         catalog=_engine_executor(parts, parts.catalog),
         cluster=_engine_executor(parts, parts.cluster),
         flows=parts.flow_executor,
+        memo=parts.memo,
     )
 
 
@@ -141,19 +168,18 @@ def assemble_worker(config: EngineConfig, parts: Parts) -> Worker:
         protocol=config.step_protocol,
         connections=config.work_threads,
     )
-    children = ChildFlows(flows=parts.flow_executor, projections=parts.flows)
+    children = ChildFlows(flows=parts.flow_executor, projections=parts.flows, memo=parts.memo)
+    recovery = assemble_recovery(config, parts)
+    held = assemble_held_work(config, parts, recovery)
     runner = WorkRunner(
         worker_id=f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}",
         flows=parts.flow_executor,
         projections=parts.flows,
         leases=parts.stores.flow_leases,
         children=children,
-        health=ScriptHealth(
-            node_id=NodeID(config.node_id),
-            cluster=_engine_executor(parts, parts.cluster),
-            projections=parts.cluster,
-            clock=parts.clock,
-        ),
+        health=ScriptHealth(cluster=_engine_executor(parts, parts.cluster), view=parts.health),
+        held=held,
+        memo=parts.memo,
         clients={
             StepType.SYNC: http,
             StepType.ASYNC: http,
@@ -161,7 +187,24 @@ def assemble_worker(config: EngineConfig, parts: Parts) -> Worker:
         },
         webhook_base_url=config.webhook_base_url,
     )
-    recovery = Recovery(
+    compensator = Compensator(
+        flows=parts.flow_executor, projections=parts.flows, leases=parts.stores.flow_leases, client=http, held=held
+    )
+    return Worker(
+        runner=runner,
+        compensator=compensator,
+        children=children,
+        recovery=recovery,
+        held=held,
+        checks=assemble_health_checks(config, parts, http),
+        leases=parts.stores.flow_leases,
+        clock=parts.clock,
+    )
+
+
+def assemble_recovery(config: EngineConfig, parts: Parts) -> Recovery:
+    """The sweep on these parts."""
+    return Recovery(
         projections=parts.flows,
         leases=parts.stores.flow_leases,
         dispatcher=parts.dispatcher,
@@ -169,33 +212,61 @@ def assemble_worker(config: EngineConfig, parts: Parts) -> Worker:
         interval_seconds=config.recovery_interval_seconds,
         grace_seconds=config.recovery_grace_seconds,
     )
-    compensator = Compensator(
-        flows=parts.flow_executor, projections=parts.flows, leases=parts.stores.flow_leases, client=http
-    )
-    return Worker(
-        runner=runner,
-        compensator=compensator,
-        children=children,
-        recovery=recovery,
+
+
+def assemble_held_work(config: EngineConfig, parts: Parts, recovery: Recovery) -> HeldWork:
+    """What keeps work of unhealthy steps, on these parts."""
+    return HeldWork(
+        flows=parts.flow_executor,
+        view=parts.health,
+        held=parts.stores.held,
         leases=parts.stores.flow_leases,
+        recovery=recovery,
+        dispatcher=parts.dispatcher,
         clock=parts.clock,
+        refuses=config.step_unhealthy == REFUSE,
+    )
+
+
+def assemble_health_checks(config: EngineConfig, parts: Parts, probe: HealthProbe) -> HealthChecks:
+    """The rounds of health checks on these parts."""
+    return HealthChecks(
+        node_id=NodeID(config.node_id),
+        catalog=parts.catalog,
+        cluster=parts.cluster,
+        reports=_engine_executor(parts, parts.cluster),
+        scripts=parts.scripts,
+        probe=probe,
+        leases=parts.stores.engine_leases,
+        interval_seconds=config.health_check_interval_seconds,
     )
 
 
 def assemble_parts(config: EngineConfig, stores: Stores, dispatcher: Dispatcher, clock: Clock) -> Parts:
     """The shared parts on these adapters."""
-    scripts = ScriptRegistry(timeout_ms=config.script_timeout_ms, memory_mb=config.script_memory_mb)
+    scripts = ScriptRegistry(
+        timeout_ms=config.script_timeout_ms,
+        memory_mb=config.script_memory_mb,
+        max_steps=config.script_max_steps,
+        max_result_bytes=config.script_max_result_bytes,
+    )
     flows = Projections(
         stores.flows, FlowAggregate(config.recovery_grace_seconds), ProjectionCache(config.flow_cache_size)
     )
+    catalog = Projections(stores.engine, CatalogAggregate(), ProjectionCache(CATALOG_CACHE))
+    cluster = Projections(stores.engine, ClusterAggregate(), ProjectionCache(CATALOG_CACHE))
     return Parts(
         clock=clock,
         scripts=scripts,
         dispatcher=dispatcher,
         stores=stores,
-        catalog=Projections(stores.engine, CatalogAggregate(), ProjectionCache(CATALOG_CACHE)),
-        cluster=Projections(stores.engine, ClusterAggregate(), ProjectionCache(CATALOG_CACHE)),
+        catalog=catalog,
+        cluster=cluster,
+        health=HealthView(
+            node_id=NodeID(config.node_id), cluster=cluster, catalog=catalog, scripts=scripts, clock=clock
+        ),
         flows=flows,
+        memo=Memoization(stores.memo, capacity=config.memo_cache_size, clock=clock),
         flow_executor=Executor(
             store=stores.flows,
             projections=flows,
@@ -241,14 +312,19 @@ def _redis_stores(config: EngineConfig) -> Stores:
             unacked_key=prefix and prefix + "unacked",
             unacked_index_key=prefix and prefix + "unacked_index",
             feed_max_length=config.feed_max_length,
+            deliveries=StreamDeliveries(GROUP, split_tag) if config.on_streams else None,
         ),
         index=RedisFlowIndex(flow_client, flows.prefix),
+        held=RedisHeldFlows(flow_client, flows.prefix),
+        memo=RedisMemo(engine_client, engine.prefix, capacity=config.memo_cache_size),
         engine_leases=RedisWorkLeases(engine_client, engine.prefix, store_name="engine"),
         flow_leases=RedisWorkLeases(flow_client, flows.prefix),
     )
 
 
 def _dispatcher(config: EngineConfig, celery: Celery) -> Dispatcher:
+    if config.on_streams:
+        return StreamsDispatcher(celery, config.queue_key_prefix)
     longest_wait = config.visibility_timeout_seconds / 2
     if shares_flow_redis(config):
         return SharedRedisDispatcher(celery, longest_wait, queue_key_prefix(config))

@@ -21,6 +21,8 @@ from argyll_engine.errors import (
     WorkItemNotFoundError,
 )
 from argyll_engine.executor import Done, Executor, Request
+from argyll_engine.held_work import HeldWork
+from argyll_engine.memo import Memoization
 from argyll_engine.model.commands import Command, CompleteWork, FailWork, NotCompleteWork, StartWork, WakeStep
 from argyll_engine.model.flow import FlowState, WorkState, WorkStatus
 from argyll_engine.model.ids import FlowID, StepID, Token, child_flow_id, flow_stream
@@ -28,7 +30,7 @@ from argyll_engine.model.invocation import Accepted, Failed, Invocation, NotComp
 from argyll_engine.model.step import StepType
 from argyll_engine.policy.arguments import build_arguments, build_metadata
 from argyll_engine.policy.outcome import not_completed
-from argyll_engine.policy.work import effective_inputs
+from argyll_engine.policy.work import FIRST_ATTEMPT, effective_inputs
 from argyll_engine.ports import Claim, StepClient, WorkLeases
 from argyll_engine.projections import Projections
 from argyll_engine.script_health import ScriptHealth
@@ -50,6 +52,8 @@ class WorkRunner:
         worker_id: the name under which this process holds work.
         children: what runs flow steps.
         health: what hears how scripts end.
+        held: what keeps work of unhealthy steps.
+        memo: what remembers the results of memoizable steps.
         clients: a client for each other step type.
         webhook_base_url: where asynchronous steps send their outcome.
     """
@@ -63,6 +67,8 @@ class WorkRunner:
         leases: WorkLeases,
         children: ChildFlows,
         health: ScriptHealth,
+        held: HeldWork,
+        memo: Memoization,
         clients: Mapping[str, StepClient],
         webhook_base_url: str,
     ) -> None:
@@ -72,6 +78,8 @@ class WorkRunner:
         self._leases = leases
         self._children = children
         self._health = health
+        self._held = held
+        self._memo = memo
         self._clients = clients
         self._webhook_base_url = webhook_base_url
         self._stopping = Event()
@@ -87,7 +95,11 @@ class WorkRunner:
             state = self._patiently(lambda: self._state(work))
             item = work.item(state)
             step_type = state.plan.steps[step_id].type
-            if step_type == StepType.SCRIPT:
+            if self._patiently(lambda: self._held.keeps(state, step_id, token, attempt)):
+                log.debug("work_dropped", **work.ids, reason="the step is unhealthy")
+            elif self._is_remembered(work, state, item):
+                log.debug("work_remembered", **work.ids)
+            elif step_type == StepType.SCRIPT:
                 self._run_script(work, state, item)
             elif step_type == StepType.FLOW:
                 self._run_child(work)
@@ -112,6 +124,22 @@ class WorkRunner:
         """Let whoever waits for the store give up now."""
         self._stopping.set()
 
+    # ---- remembered results ----
+
+    def _is_remembered(self, work: "_Work", state: FlowState, item: WorkState) -> bool:
+        """Whether the result of the same call is known; it is recorded then, if this attempt is still wanted.
+
+        Only a first attempt asks: who has to try again wants an answer of now. Source: the contract, execution §5.
+        """
+        if work.attempt != FIRST_ATTEMPT or not work.is_wanted(item):
+            return False
+        inputs = effective_inputs(state.executions[work.step_id], item)
+        found = self._memo.find(state.plan.steps[work.step_id], inputs)
+        if found is not None:
+            request = replace(self._start(work), memo=found, delivery_tag=work.delivery_tag)
+            self._patiently(lambda: self._flows.execute_one(request))
+        return found is not None
+
     # ---- scripts: start and result are one commit ----
 
     def _run_script(self, work: "_Work", state: FlowState, item: WorkState) -> None:
@@ -125,6 +153,7 @@ class WorkRunner:
         for answer in answers:
             if isinstance(answer, ArgyllError):
                 raise answer
+            self._memo.keep(answer.state, answer.events)
         self._health.note(work.step_id, outcome.error if isinstance(outcome, Failed) else "")
         _report(work, outcome)
 
@@ -140,7 +169,8 @@ class WorkRunner:
             self._patiently(lambda: self._leases.accept(work.flow_id, work.token))
         else:
             request = self._result(work, outcome)  # the first answer counts, whichever attempt it is of
-            self._patiently(lambda: self._flows.execute_one(request))
+            done = self._patiently(lambda: self._flows.execute_one(request))
+            self._memo.keep(done.state, done.events)
         _report(work, outcome)
 
     def _run_child(self, work: "_Work") -> None:

@@ -85,10 +85,12 @@ def a_script_step(step_id: str = "s", attributes: dict[str, AttributeSpec] | Non
     return a_step(step_id, attributes, **(defaults | fields))
 
 
-def a_flow_step(step_id: str, goals: Iterable[str], attributes: dict[str, AttributeSpec] | None = None) -> Step:
+def a_flow_step(
+    step_id: str, goals: Iterable[str], attributes: dict[str, AttributeSpec] | None = None, **fields: Any
+) -> Step:
     """A flow step with these goals."""
     flow = FlowConfig(goals=tuple(StepID(goal) for goal in goals))
-    return a_step(step_id, attributes, type=StepType.FLOW, http=None, flow=flow)
+    return a_step(step_id, attributes, type=StepType.FLOW, http=None, flow=flow, **fields)
 
 
 def a_catalog(*steps: Step) -> CatalogState:

@@ -8,6 +8,7 @@ from argyll_engine.errors import ScriptRunError
 from argyll_engine.model.attribute import ScriptConfig
 from argyll_engine.model.facts import Facts
 from argyll_engine.model.ids import JSONValue, Name, StepID, Token
+from argyll_engine.model.invocation import Succeeded
 
 START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -72,6 +73,8 @@ def token_of(step_id: str, index: int = 0) -> Token:
     return Token(f"{step_id}#{index}")
 
 
-def facts_at(at: datetime) -> Facts:
-    """The world of a decision at this time."""
-    return Facts(now=at, new_token=lambda step_id, index: token_of(StepID(step_id), index), scripts=TextScripts())
+def facts_at(at: datetime, memo: Succeeded | None = None) -> Facts:
+    """The world of a decision at this time; `memo` is the result that is remembered."""
+    return Facts(
+        now=at, new_token=lambda step_id, index: token_of(StepID(step_id), index), scripts=TextScripts(), memo=memo
+    )

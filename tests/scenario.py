@@ -23,6 +23,7 @@ from argyll_engine.model.effects import Effect, RunWork
 from argyll_engine.model.events import Event, Recorded
 from argyll_engine.model.flow import FlowState
 from argyll_engine.model.ids import FlowID, Name, StepID, flow_stream
+from argyll_engine.model.invocation import Succeeded
 from argyll_engine.model.plan import ExecutionPlan
 from argyll_engine.model.step import Step
 from argyll_engine.plan.build import build
@@ -83,6 +84,7 @@ class Scenario:
         self.log: list[Recorded] = []
         self.last: tuple[Recorded, ...] = ()
         self.effects: tuple[Effect, ...] = ()
+        self.memo: Succeeded | None = None
 
     @property
     def state(self) -> FlowState:
@@ -94,11 +96,16 @@ class Scenario:
         self.clock.move(**time)
         return self
 
+    def remembering(self, outputs: dict[str, Any] | None) -> "Scenario":
+        """The same flow, while these outputs of an earlier call like the next are remembered."""
+        self.memo = Succeeded(outputs=outputs)
+        return self
+
     def when(self, *commands: FlowCommand) -> "Scenario":
         """The flow after these commands, each a commit of its own."""
         for command in commands:
             before = self.state if self.log else None
-            facts, stream = facts_at(self.clock.at), flow_stream(FLOW)
+            facts, stream = facts_at(self.clock.at, self.memo), flow_stream(FLOW)
             decision = FlowAggregate(grace_seconds=1).decide(stream, before, command, facts, len(self.log))
             self.last, self.effects = decision.events, decision.effects
             self.log.extend(self.last)

@@ -13,7 +13,7 @@ from argyll_engine.child_flows import ChildFlows
 from argyll_engine.codec import decode, encode
 from argyll_engine.compensator import Compensator
 from argyll_engine.config import EngineConfig
-from argyll_engine.dispatch import COMPLETE_PARENT, RENDERERS, RUN_COMPENSATION, RUN_WORK, WAKE_STEP
+from argyll_engine.dispatch import COMPLETE_PARENT, RELEASE_HELD, RENDERERS, RUN_COMPENSATION, RUN_WORK, WAKE_STEP
 from argyll_engine.engine import Engine
 from argyll_engine.executor import Executor
 from argyll_engine.model.effects import Effect
@@ -21,10 +21,24 @@ from argyll_engine.model.ids import FlowID, Name, StepID, Token
 from argyll_engine.model.invocation import Compensation, Invocation, Outcome, Succeeded
 from argyll_engine.model.step import Step, StepType
 from argyll_engine.ports import Message, QueueEntry
-from argyll_engine.recovery import Recovery
 from argyll_engine.script_health import ScriptHealth
-from argyll_engine.store.memory import MemoryBackend, MemoryEventStore, MemoryFlowIndex, MemoryWorkLeases
-from argyll_engine.wiring import Parts, Stores, assemble_engine, assemble_parts
+from argyll_engine.store.memory import (
+    MemoryBackend,
+    MemoryEventStore,
+    MemoryFlowIndex,
+    MemoryHeldFlows,
+    MemoryMemo,
+    MemoryWorkLeases,
+)
+from argyll_engine.wiring import (
+    Parts,
+    Stores,
+    assemble_engine,
+    assemble_health_checks,
+    assemble_held_work,
+    assemble_parts,
+    assemble_recovery,
+)
 from argyll_engine.work_runner import WorkRunner
 from tests.fakes import ManualClock
 
@@ -60,8 +74,15 @@ class AnsweringClient:
     def __init__(self, answers: Answers) -> None:
         self.answers = answers
         self.calls: list[Invocation] = []
+        self.faults: dict[str, str] = {}
+        self.probed: list[str] = []
         self.undoing: Callable[[Compensation], Outcome] = lambda _: Succeeded(outputs=None)
         self.undone: list[Compensation] = []
+
+    def probe(self, url: str, timeout_ms: int) -> str:
+        """What the test says is wrong under a URL."""
+        self.probed.append(url)
+        return self.faults.get(url, "")
 
     def compensate(self, compensation: Compensation) -> Outcome:
         """What the test says of undoing."""
@@ -77,27 +98,26 @@ class AnsweringClient:
 class Workshop:
     """Engine, one worker and recovery on one memory backend."""
 
-    def __init__(self, answers: Answers = lambda _: Succeeded(outputs={})) -> None:
+    def __init__(self, answers: Answers = lambda _: Succeeded(outputs={}), **settings: Any) -> None:
         self.clock = ManualClock()
         self.backend = MemoryBackend()
-        self.config = EngineConfig(recovery_grace_seconds=GRACE_SECONDS)
+        self.config = EngineConfig(recovery_grace_seconds=GRACE_SECONDS, **settings)
         self.leases = MemoryWorkLeases(self.backend, lambda: int(self.clock.at.timestamp() * 1000))
         self.parts = self.parts_of_another_process()
         self.engine: Engine = assemble_engine(self.config, self.parts)
         self.client = AnsweringClient(answers)
+        self.recovery = assemble_recovery(self.config, self.parts)
+        self.held = assemble_held_work(self.config, self.parts, self.recovery)
+        self.checks = assemble_health_checks(self.config, self.parts, self.client)
         self.runner = self.another_worker("w1")
         self.compensator = Compensator(
-            flows=self.parts.flow_executor, projections=self.parts.flows, leases=self.leases, client=self.client
-        )
-        self.children = ChildFlows(flows=self.parts.flow_executor, projections=self.parts.flows)
-        self.recovery = Recovery(
+            flows=self.parts.flow_executor,
             projections=self.parts.flows,
             leases=self.leases,
-            dispatcher=self.parts.dispatcher,
-            clock=self.clock,
-            interval_seconds=10,
-            grace_seconds=GRACE_SECONDS,
+            client=self.client,
+            held=self.held,
         )
+        self.children = ChildFlows(flows=self.parts.flow_executor, projections=self.parts.flows, memo=self.parts.memo)
 
     def parts_of_another_process(self) -> Parts:
         """Parts with caches of their own on the same backend."""
@@ -106,6 +126,8 @@ class Workshop:
             engine=store,
             flows=store,
             index=MemoryFlowIndex(self.backend),
+            held=MemoryHeldFlows(self.backend),
+            memo=MemoryMemo(self.backend, capacity=self.config.memo_cache_size),
             engine_leases=self.leases,
             flow_leases=self.leases,
         )
@@ -120,9 +142,9 @@ class Workshop:
             flows=parts.flow_executor,
             projections=parts.flows,
             leases=self.leases,
-            children=ChildFlows(flows=parts.flow_executor, projections=parts.flows),
+            children=ChildFlows(flows=parts.flow_executor, projections=parts.flows, memo=parts.memo),
+            memo=parts.memo,
             health=ScriptHealth(
-                node_id=self.engine.node_id,
                 cluster=Executor(
                     store=parts.stores.engine,
                     projections=parts.cluster,
@@ -131,9 +153,9 @@ class Workshop:
                     scripts=parts.scripts,
                     dispatcher=parts.dispatcher,
                 ),
-                projections=parts.cluster,
-                clock=self.clock,
+                view=parts.health,
             ),
+            held=assemble_held_work(self.config, parts, self.recovery),
             clients=dict.fromkeys(StepType, self.client),
             webhook_base_url="http://engine",
         )
@@ -159,6 +181,7 @@ class Workshop:
                         COMPLETE_PARENT: self.children.complete_parent,
                         WAKE_STEP: self.runner.wake,
                         RUN_COMPENSATION: self.compensator.run,
+                        RELEASE_HELD: self.held.release,
                     }
                     others[task](*args)
         return taken

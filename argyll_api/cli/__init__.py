@@ -5,8 +5,11 @@ import importlib.metadata
 
 import click
 
+from argyll_api.cli.ale import ale
+from argyll_api.cli.dead_letters import dead_letters
 from argyll_api.cli.flows import flow
 from argyll_api.cli.plans import plan
+from argyll_api.cli.scripts import script
 from argyll_api.cli.serve import api
 from argyll_api.cli.steps import step
 from argyll_api.cli.up import down, up
@@ -21,9 +24,9 @@ def main() -> None:
     """Durable, goal-driven workflows on Celery, Redis and Flask."""
 
 
-for _command in (up, down, api, worker, beat, flower):
+for _command in (up, down, api, worker, beat, flower, dead_letters, ale):
     main.add_command(_command)
 
 # Client commands, which talk HTTP to a running API.
-for _command in (step, flow, plan):
+for _command in (step, flow, plan, script):
     main.add_command(_command)

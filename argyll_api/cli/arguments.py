@@ -7,6 +7,7 @@ from typing import Any, TextIO
 
 import click
 
+from argyll_api.client import Candidates
 from argyll_engine.model.ids import JSONValue
 
 
@@ -38,7 +39,7 @@ init_file_option = click.option(
 )
 
 
-def read_init(pairs: Iterable[tuple[str, str]], file: TextIO | None) -> dict[str, list[JSONValue]]:
+def read_init(pairs: Iterable[tuple[str, str]], file: TextIO | None) -> dict[str, Candidates]:
     """Candidates by name, those of the file first.
 
     Raises:
@@ -49,8 +50,8 @@ def read_init(pairs: Iterable[tuple[str, str]], file: TextIO | None) -> dict[str
         raise click.ClickException("the initial values must be a JSON object")
     init = {name: list(value) if isinstance(value, list) else [value] for name, value in given.items()}
     for name, text in pairs:
-        init.setdefault(name, []).append(_value(text))
-    return init
+        init.setdefault(name, []).append(read_value(text))
+    return {name: Candidates(values) for name, values in init.items()}
 
 
 def read_json(file: TextIO) -> JSONValue:
@@ -65,7 +66,8 @@ def read_json(file: TextIO) -> JSONValue:
         raise click.ClickException(f"{file.name} is not JSON: {exc}") from exc
 
 
-def _value(text: str) -> JSONValue:
+def read_value(text: str) -> JSONValue:
+    """What a text says as JSON, or the text itself where it is none."""
     try:
         return json.loads(text)
     except ValueError:

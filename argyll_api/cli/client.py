@@ -1,29 +1,33 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Talks HTTP to a running engine for the commands of people; knows routes and errors, prints nothing.
+"""How the commands of people reach a running engine: options, the client, and its errors as exit codes. Prints nothing.
 
-Exit codes: 1 when the engine refused, 3 when it could not be reached or asks to come back later.
+Exit codes: 1 when the engine refused, 3 when it could not be reached or asks to come back later, 4 when what was waited
+for has not come in time.
 """
 
-import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final, TypeVar
-from urllib.parse import quote
 
 import click
-import urllib3
 
-DEFAULT_URL: Final = "http://localhost:8080"
+from argyll_api.client import Client, ClientError, NotInTimeError, Retries, UnavailableError
+from argyll_api.client.client import DEFAULT_URL
 
-_TIMEOUT: Final = urllib3.Timeout(connect=5.0, read=60.0)  # seconds
-_UNAVAILABLE: Final = 503
+_RETRIES: Final = Retries(count=2)
+"""Few: somebody is watching."""
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 class RefusedError(click.ClickException):
-    """The engine answered, and the answer is no."""
+    """The engine answered, and the answer is no; `answer` is what it sent, where that is an object."""
 
     exit_code = 1
+
+    def __init__(self, message: str, answer: Any = None) -> None:
+        super().__init__(message)
+        self.answer: dict[str, Any] = dict(answer or {})
 
 
 class UnreachableError(click.ClickException):
@@ -32,39 +36,28 @@ class UnreachableError(click.ClickException):
     exit_code = 3
 
 
-class EngineClient:
-    """The HTTP API at an address; one with a trailing `/` or `/engine` is understood."""
+class TooLateError(click.ClickException):
+    """What was waited for has not come in time; it may still come."""
 
-    def __init__(self, url: str) -> None:
-        self._base = url.rstrip("/").removesuffix("/engine")
-        self._pool = urllib3.PoolManager(timeout=_TIMEOUT, retries=False)
+    exit_code = 4
 
-    def get(self, path: str, *ids: str) -> Any:
-        """The JSON answer of a GET; `{}` in the path are filled with the ids, escaped."""
-        return self._ask("GET", _filled(path, ids))
 
-    def post(self, path: str, body: object) -> Any:
-        """The JSON answer of a POST."""
-        return self._ask("POST", path, json.dumps(body).encode())
+@contextmanager
+def engine_at(url: str) -> Iterator[Client]:
+    """A client of the engine at an address.
 
-    def put(self, path: str, *ids: str, body: object) -> Any:
-        """The JSON answer of a PUT; `{}` in the path are filled as in `get`."""
-        return self._ask("PUT", _filled(path, ids), json.dumps(body).encode())
-
-    def _ask(self, method: str, path: str, body: bytes | None = None) -> Any:
-        headers = {"Content-Type": "application/json"} if body is not None else {}
-        try:
-            answer = self._pool.request(method, self._base + path, body=body, headers=headers)
-        except urllib3.exceptions.HTTPError as exc:
-            raise UnreachableError(f"no engine at {self._base}: {_reason(exc)}") from exc
-        try:
-            value = json.loads(answer.data)
-        except ValueError as exc:
-            raise RefusedError(f"{self._base} is no engine: it answered {answer.status} without JSON") from exc
-        if answer.status < 400:
-            return value
-        text = str(value.get("error", value)) if isinstance(value, dict) else str(value)
-        raise (UnreachableError if answer.status == _UNAVAILABLE else RefusedError)(text)
+    Raises:
+        click.ClickException: In place of every error of the client.
+    """
+    try:
+        with Client(url, retries=_RETRIES) as client:
+            yield client
+    except UnavailableError as exc:
+        raise UnreachableError(exc.message) from exc
+    except NotInTimeError as exc:
+        raise TooLateError(exc.message) from exc
+    except ClientError as exc:
+        raise RefusedError(exc.message, exc.answer) from exc
 
 
 def engine_options(command: Command) -> Command:
@@ -74,13 +67,3 @@ def engine_options(command: Command) -> Command:
         "--url", envvar="ARGYLL_ENGINE_URL", default=DEFAULT_URL, show_default=True, help="Address of the engine."
     )
     return as_json(url(command))
-
-
-def _filled(path: str, ids: tuple[str, ...]) -> str:
-    return path.format(*(quote(text, safe="") for text in ids))
-
-
-def _reason(error: Exception) -> str:
-    """The cause in the words of the system, without addresses of objects."""
-    cause = getattr(error, "reason", None) or error.__cause__ or error
-    return getattr(cause, "strerror", None) or str(cause).rpartition(": ")[2]

@@ -1,13 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """`argyll flow …`: commands about runs, over HTTP."""
 
-from typing import TextIO
+from typing import Final, TextIO
 
 import click
 
 from argyll_api.cli.arguments import PAIR, init_file_option, init_option, read_init
-from argyll_api.cli.client import EngineClient, engine_options
-from argyll_api.cli.output import print_events, print_flow, print_flows, print_json, print_line
+from argyll_api.cli.client import engine_at, engine_options
+from argyll_api.cli.output import print_event, print_events, print_flow, print_flows, print_json, print_line
+from argyll_api.client import Flow, FlowQuery, FlowStatus
+
+FAILED: Final = 1
+"""Exit code of the commands that wait, when the flow has failed."""
+
+timeout_option = click.option(
+    "--timeout", "timeout_seconds", type=click.FloatRange(min=0), help="Seconds to wait at most; exits with 4 then."
+)
 
 
 @click.group()
@@ -32,12 +40,13 @@ def start(
     as_json: bool,
 ) -> None:
     """Start a flow; the same start again changes nothing."""
-    body = {"id": flow_id, "goals": goals, "init": read_init(pairs, init_file), "labels": dict(labels)}
-    answer = EngineClient(url).post("/engine/flow", body)
+    init = read_init(pairs, init_file)
+    with engine_at(url) as engine:
+        started = engine.flows.start(flow_id, goals, init, labels=dict(labels))
     if as_json:
-        print_json(answer)
+        print_json({"message": "", "flow_id": started})
     else:
-        print_line(f"Flow started: {answer['flow_id']}")
+        print_line(f"Flow started: {started}")
 
 
 @flow.command()
@@ -45,8 +54,20 @@ def start(
 @engine_options
 def get(flow_id: str, url: str, as_json: bool) -> None:
     """Show the state of a flow."""
-    state = EngineClient(url).get("/engine/flow/{}", flow_id)
-    (print_json if as_json else print_flow)(state)
+    with engine_at(url) as engine:
+        _print_state(engine.flows.get(flow_id), as_json)
+
+
+@flow.command()
+@click.argument("flow_id", metavar="ID")
+@timeout_option
+@engine_options
+def wait(flow_id: str, timeout_seconds: float | None, url: str, as_json: bool) -> None:
+    """Wait until a flow is completed or failed, and show its state; exits with 1 if it failed."""
+    with engine_at(url) as engine:
+        state = engine.flows.wait(flow_id, timeout_seconds)
+    _print_state(state, as_json)
+    raise SystemExit(FAILED if state.status is FlowStatus.FAILED else 0)
 
 
 @flow.command()
@@ -54,8 +75,21 @@ def get(flow_id: str, url: str, as_json: bool) -> None:
 @engine_options
 def events(flow_id: str, url: str, as_json: bool) -> None:
     """Show the event log of a flow."""
-    log = EngineClient(url).get("/engine/flow/{}/events", flow_id)
+    with engine_at(url) as engine:
+        log = engine.ask("GET", "/engine/flow/{}/events", flow_id)
     (print_json if as_json else print_events)(log)
+
+
+@flow.command()
+@click.argument("flow_id", metavar="ID")
+@click.option("--after", type=int, default=-1, help="Leave out events up to this number.")
+@timeout_option
+@engine_options
+def follow(flow_id: str, after: int, timeout_seconds: float | None, url: str, as_json: bool) -> None:
+    """Show the events of a flow as they happen, up to the last one; with --json one object a line."""
+    with engine_at(url) as engine:
+        for event in engine.flows.follow(flow_id, after=after, timeout_seconds=timeout_seconds):
+            print_event(event, as_json)
 
 
 @flow.command("list")
@@ -73,6 +107,11 @@ def list_flows(
     as_json: bool,
 ) -> None:
     """List flows: active ones first, then the latest."""
-    query = {"statuses": statuses, "id_prefix": prefix, "labels": dict(labels), "limit": limit, "sort": "recent_desc"}
-    page = EngineClient(url).post("/engine/flow/query", query)
-    (print_json if as_json else print_flows)(page)
+    query = FlowQuery(statuses=statuses, id_prefix=prefix, labels=dict(labels), limit=limit)
+    with engine_at(url) as engine:
+        page = engine.flows.page(query)
+    (print_json if as_json else print_flows)(page.answer)
+
+
+def _print_state(state: Flow, as_json: bool) -> None:
+    (print_json if as_json else print_flow)(state.answer)

@@ -6,12 +6,15 @@ Texts of users are never read as markup. Tables show a line of each value; `--js
 
 import json
 from collections.abc import Iterable, Mapping
+from datetime import UTC
 from typing import Any, Final
 
 import click
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from argyll_api.client import Event
 
 ZERO_TIME: Final = "0001-01-01T00:00:00Z"
 
@@ -27,7 +30,7 @@ _STYLES: Final[Mapping[str, str]] = {
 _NOT_IN_DETAIL: Final = ("flow_id", "step_id", "token", "plan", "work_items")  # known from elsewhere, or too long
 _PIPE_WIDTH: Final = 200  # columns where no terminal says how wide it is
 
-Json = dict[str, Any]
+Json = Mapping[str, Any]
 
 
 def print_json(value: object) -> None:
@@ -65,8 +68,22 @@ def print_flow(state: Json) -> None:
 
 def print_events(log: Json) -> None:
     """An event log, one line an event."""
-    rows = ((event["sequence"], _time(event["timestamp"]), event["type"], *_detail(event)) for event in log["events"])
+    rows = (
+        (event["sequence"], _time(event["timestamp"]), event["type"], *_detail(event["data"]))
+        for event in log["events"]
+    )
     _print_table(("#", "time", "event", "step", "detail"), rows)
+
+
+def print_event(event: Event, as_json: bool) -> None:
+    """One event, in one line."""
+    at = event.at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z") if event.at else ZERO_TIME
+    if as_json:
+        said = {"sequence": event.sequence, "timestamp": at, "type": event.type}
+        said |= {"aggregate_id": list(event.aggregate_id), "data": dict(event.content)}
+        print_line(json.dumps(said, ensure_ascii=False))
+    else:
+        print_line("  ".join((f"{event.sequence:>4}", _time(at), event.type, *_detail(event.content))).rstrip())
 
 
 def print_plan(plan: Json) -> None:
@@ -108,9 +125,8 @@ def _value(value: object) -> str:
     return text if len(text) <= _VALUE_WIDTH else text[: _VALUE_WIDTH - 1] + "…"
 
 
-def _detail(event: Json) -> tuple[str, str]:
-    """(step id, the rest in one line)."""
-    said: Json = event["data"]
+def _detail(said: Json) -> tuple[str, str]:
+    """(step id, the rest in one line) of what an event says."""
     rest = {name: value for name, value in said.items() if name not in _NOT_IN_DETAIL}
     return said.get("step_id", ""), _value(rest) if rest else ""
 

@@ -6,7 +6,7 @@ from typing import TextIO
 import click
 
 from argyll_api.cli.arguments import init_file_option, init_option, read_init
-from argyll_api.cli.client import EngineClient, engine_options
+from argyll_api.cli.client import engine_at, engine_options
 from argyll_api.cli.output import print_json, print_plan
 
 
@@ -23,5 +23,7 @@ def plan(
     as_json: bool,
 ) -> None:
     """Show the steps that reach these goals, without starting anything."""
-    preview = EngineClient(url).post("/engine/plan", {"goals": goals, "init": read_init(pairs, init_file)})
-    (print_json if as_json else print_plan)(preview)
+    init = read_init(pairs, init_file)
+    with engine_at(url) as engine:
+        preview = engine.plan(goals, init)
+    (print_json if as_json else print_plan)(preview.answer)

@@ -58,7 +58,7 @@ def serve(config: EngineConfig, address: str, workers: int, threads: int) -> Non
         partial(_load, os.getpid(), threads),
         factory=True,
         interface="asgi3",
-        http="httptools",
+        http="argyll_api.http_protocol:HttpConnection",
         ws="argyll_api.socket:Connection",
         loop="uvloop",
         lifespan="on",

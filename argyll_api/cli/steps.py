@@ -6,7 +6,7 @@ from typing import TextIO
 import click
 
 from argyll_api.cli.arguments import read_json
-from argyll_api.cli.client import EngineClient, engine_options
+from argyll_api.cli.client import engine_at, engine_options
 from argyll_api.cli.output import print_json, print_line
 
 
@@ -20,10 +20,11 @@ def step() -> None:
 @engine_options
 def register(file: TextIO, url: str, as_json: bool) -> None:
     """Register the step in FILE (a JSON object, or a list of them; - reads stdin)."""
-    engine, steps = EngineClient(url), read_json(file)
-    for definition in steps if isinstance(steps, list) else [steps]:
-        answer = engine.post("/engine/step", definition)
-        if as_json:
-            print_json(answer)
-        else:
-            print_line(f"{answer['message']}: {answer['step']['id']}")
+    given = read_json(file)
+    with engine_at(url) as engine:
+        for definition in given if isinstance(given, list) else [given]:
+            registered = engine.steps.register(definition)
+            if as_json:
+                print_json(registered.answer)
+            else:
+                print_line(f"{registered.message}: {registered.step.id}")

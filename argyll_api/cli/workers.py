@@ -18,6 +18,8 @@ from argyll_engine.config import EngineConfig
 CELERY_APP: Final = "argyll_engine.tasks.worker:app"
 STEP_QUEUES: Final = "steps"
 WORK_QUEUES: Final = "work,beat"
+STEPS_READ_AHEAD: Final = 64
+"""Messages that a process for decisions and scripts holds at most; they are short, and a read takes many."""
 STOP_SECONDS: Final = 10.0
 """How long a worker may take to finish; what is cut off is delivered again, for tasks are acked late."""
 
@@ -45,7 +47,8 @@ def worker_children(
     config: EngineConfig, fleet: Fleet, environment: Mapping[str, str] | None = None, stop_rank: int = 0
 ) -> tuple[ChildSpec, ...]:
     """The worker processes: solo for decisions and scripts, threads for HTTP steps and periodic tasks."""
-    steps = {f"steps{n}": ("-P", "solo", "-Q", STEP_QUEUES) for n in range(1, fleet.steps + 1)}
+    solo = ("-P", "solo", "-c", "1", "--prefetch-multiplier", str(STEPS_READ_AHEAD), "-Q", STEP_QUEUES)
+    steps = {f"steps{n}": solo for n in range(1, fleet.steps + 1)}
     threads = ("-P", "threads", "-c", str(config.work_threads), "-Q", WORK_QUEUES)
     work = {f"work{n}": threads for n in range(1, fleet.work + 1)}
     return tuple(

@@ -5,8 +5,21 @@ from typing import Final
 
 from flask import Blueprint
 
-from argyll_api.routes import catalog, cluster, flows, health, liveness, plans, sockets, steps, webhooks
+from argyll_api.routes import (
+    catalog,
+    cluster,
+    document,
+    flows,
+    health,
+    liveness,
+    plans,
+    scripts,
+    sockets,
+    steps,
+    webhooks,
+)
 
 BLUEPRINTS: Final[tuple[Blueprint, ...]] = tuple(
-    module.blueprint for module in (liveness, steps, plans, flows, webhooks, catalog, cluster, health, sockets)
+    module.blueprint
+    for module in (liveness, steps, scripts, plans, flows, webhooks, catalog, cluster, health, sockets, document)
 )

@@ -8,15 +8,20 @@ from flask import Blueprint, Response
 from argyll_api.answers import json_answer
 from argyll_api.body import read_object
 from argyll_api.current import config, engine
-from argyll_api.schemas.step import load_step, load_update
+from argyll_api.openapi import answers, examples
+from argyll_api.openapi.operation import Answer, Body, describes
+from argyll_api.schemas.step import StepShape, load_step, load_update
 from argyll_engine.codec import step_to_json
-from argyll_engine.errors import StepNotFoundError
+from argyll_engine.errors import InvalidRequestError, InvalidStepError, StepExistsError, StepNotFoundError
 from argyll_engine.model.ids import StepID
 
 blueprint: Final = Blueprint("steps", __name__)
 
+_BODY: Final = Body(shape=StepShape, limit="max_step_bytes", example=examples.STEP)
+
 
 @blueprint.get("/engine/step")
+@describes({200: Answer(form=answers.StepList, example=examples.STEP_LIST)})
 def list_steps() -> Response:
     """Every registered step, by id."""
     steps = [step_to_json(step) for _, step in sorted(engine().queries.catalog().steps.items())]
@@ -24,6 +29,11 @@ def list_steps() -> Response:
 
 
 @blueprint.post("/engine/step")
+@describes(
+    {201: Answer(form=answers.StepSaved, says="Registered, now or before.", example=examples.STEP_REGISTERED)},
+    body=_BODY,
+    errors=(InvalidStepError, StepExistsError),
+)
 def register_step() -> Response:
     """The step as it was sent, once it is registered."""
     step = load_step(read_object(config().max_step_bytes))
@@ -32,6 +42,7 @@ def register_step() -> Response:
 
 
 @blueprint.get("/engine/step/<step_id>")
+@describes({200: Answer(form=answers.Step, example=examples.STORED_STEP)}, errors=(StepNotFoundError,))
 def get_step(step_id: str) -> Response:
     """One step as it is stored."""
     step = engine().queries.catalog().steps.get(StepID(step_id))
@@ -41,6 +52,11 @@ def get_step(step_id: str) -> Response:
 
 
 @blueprint.put("/engine/step/<step_id>")
+@describes(
+    {200: Answer(form=answers.StepSaved, example=examples.STEP_UPDATED)},
+    body=_BODY,
+    errors=(InvalidRequestError, InvalidStepError, StepNotFoundError),
+)
 def update_step(step_id: str) -> Response:
     """The step as it was sent, once it has replaced the registered one."""
     step = load_update(read_object(config().max_step_bytes), step_id)
@@ -49,6 +65,7 @@ def update_step(step_id: str) -> Response:
 
 
 @blueprint.delete("/engine/step/<step_id>")
+@describes({200: Answer(form=answers.Message, example=examples.STEP_UNREGISTERED)}, errors=(StepNotFoundError,))
 def unregister_step(step_id: str) -> Response:
     """A message, once the step is gone."""
     engine().unregister_step(StepID(step_id))

@@ -11,16 +11,19 @@ from typing import Any, Final
 from marshmallow import ValidationError, fields, post_load
 
 from argyll_api.schemas.fields import Flag, Integer, Text, require
-from argyll_api.schemas.shape import Part, Shape
+from argyll_api.schemas.shape import Part, Shape, must, one_of, replaced_by
 from argyll_engine.model.attribute import (
     UNDEFINED_ATTRIBUTE,
     AttributeSpec,
+    Collect,
     ConstConfig,
     InputConfig,
     MappingConfig,
     MetaConfig,
     OutputConfig,
+    Role,
     ScriptConfig,
+    Type,
 )
 from argyll_engine.model.ids import Name
 
@@ -36,13 +39,15 @@ OLD_NAMES: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
 )
 """Per role: members that used to stand beside the role, and where they belong now."""
 
+_LANGUAGE: Final = {"description": "`ale` or `lua`; for predicates, matches and mappings `jpath` too."}
+_JSON_TEXT: Final = {"description": "JSON text."}
 _ROLES: Final = ("required", "optional", "const", "meta", "output")
 
 
 class ScriptShape(Shape):
     """A script and its language."""
 
-    language = Text(load_default="")
+    language = Text(load_default="", metadata=_LANGUAGE)
     script = Text(load_default="")
 
     @post_load
@@ -66,7 +71,7 @@ class MappingShape(Shape):
 class RequiredShape(Shape):
     """Settings of a required input."""
 
-    collect = Text()
+    collect = Text(metadata=one_of(*Collect))
     for_each = Flag()
     match = Part(ScriptShape)
     mapping = Part(MappingShape)
@@ -75,23 +80,23 @@ class RequiredShape(Shape):
 class OptionalShape(Shape):
     """Settings of an optional input."""
 
-    collect = Text()
+    collect = Text(metadata=one_of(*Collect))
     for_each = Flag()
-    default = Text()
-    deadline = Integer()
+    default = Text(metadata=_JSON_TEXT)
+    deadline = Integer(metadata={"description": "Milliseconds."})
     mapping = Part(MappingShape)
 
 
 class ConstShape(Shape):
     """Settings of a const."""
 
-    value = Text()
+    value = Text(metadata=must(minLength=1, **_JSON_TEXT))
 
 
 class MetaShape(Shape):
     """Settings of a meta attribute."""
 
-    key = Text()
+    key = Text(metadata=must(minLength=1))
 
 
 class OutputShape(Shape):
@@ -103,17 +108,17 @@ class OutputShape(Shape):
 class AttributeShape(Shape):
     """A role, a type, the settings of the role, and the old places of some of them."""
 
-    role = Text(load_default="")
-    type = Text(load_default="")
+    role = Text(load_default="", metadata=must(enum=[*Role]))
+    type = Text(load_default="", metadata=one_of(*Type))
     required = Part(RequiredShape)
     optional = Part(OptionalShape)
     const = Part(ConstShape)
     meta = Part(MetaShape)
     output = Part(OutputShape)
-    default = Text()
-    for_each = Flag()
-    mapping = Part(MappingShape)
-    timeout = Integer()
+    default = Text(metadata=replaced_by("optional.default` or `const.value"))
+    for_each = Flag(metadata=replaced_by("required.for_each` or `optional.for_each"))
+    mapping = Part(MappingShape, **replaced_by("mapping` inside the settings of the role"))
+    timeout = Integer(metadata=replaced_by("optional.deadline"))
 
     @post_load
     def build(self, members: dict[str, Any], **_: object) -> AttributeSpec:

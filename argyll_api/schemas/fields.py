@@ -13,8 +13,8 @@ from marshmallow import ValidationError, fields
 from argyll_api.body import kind_of
 from argyll_engine.model.ids import JSONValue
 
-_MAX_INTEGER: Final = 2**63 - 1
-_MIN_INTEGER: Final = -(2**63)
+MAX_INTEGER: Final = 2**63 - 1
+MIN_INTEGER: Final = -(2**63)
 
 
 def require(value: JSONValue, kind: type, wanted: str) -> None:
@@ -46,7 +46,7 @@ class Integer(fields.Field[int]):
         if isinstance(value, bool) or not isinstance(value, int):
             written = " with a fraction or exponent" if isinstance(value, float) else ""
             raise ValidationError(f"must be an integer, not {kind_of(value)}{written}")
-        if not _MIN_INTEGER <= value <= _MAX_INTEGER:
+        if not MIN_INTEGER <= value <= MAX_INTEGER:
             raise ValidationError("must fit into 64 bits")
         return value
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 from marshmallow import post_load
 
 from argyll_api.schemas.fields import Init, Text, TextMap, Texts
-from argyll_api.schemas.shape import Shape, load
+from argyll_api.schemas.shape import Shape, load, must
 from argyll_engine.errors import InvalidRequestError
 from argyll_engine.model.ids import MAX_FLOW_ID_BYTES, FlowID, JSONValue, StepID, sanitize
 from argyll_engine.model.plan import InitArgs
@@ -20,6 +20,7 @@ from argyll_engine.model.plan import InitArgs
 MAX_GOALS: Final = 64
 MAX_INIT_KEYS: Final = 128
 MAX_LABELS: Final = 32
+_ID: Final = f"Cleaned before it is used; then at most {MAX_FLOW_ID_BYTES} bytes."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,10 +36,10 @@ class StartRequest:
 class StartShape(Shape):
     """A start as it is posted."""
 
-    id = Text(load_default="")
-    goals = Texts(load_default=())
-    init = Init(load_default=MappingProxyType({}))
-    labels = TextMap(load_default=MappingProxyType({}))
+    id = Text(load_default="", metadata=must(minLength=1, description=_ID))
+    goals = Texts(load_default=(), metadata=must(minItems=1, maxItems=MAX_GOALS))
+    init = Init(load_default=MappingProxyType({}), metadata={"maxProperties": MAX_INIT_KEYS})
+    labels = TextMap(load_default=MappingProxyType({}), metadata={"maxProperties": MAX_LABELS})
 
     @post_load
     def build(self, members: dict[str, Any], **_: object) -> StartRequest:

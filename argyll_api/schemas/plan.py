@@ -9,7 +9,7 @@ from typing import Any, Final
 from marshmallow import post_load
 
 from argyll_api.schemas.fields import Init, Texts
-from argyll_api.schemas.shape import Shape, load
+from argyll_api.schemas.shape import Shape, load, must
 from argyll_engine.errors import InvalidRequestError
 from argyll_engine.model.ids import JSONValue, StepID
 from argyll_engine.model.plan import InitArgs
@@ -26,7 +26,7 @@ class PlanRequest:
 class PlanShape(Shape):
     """A preview as it is posted."""
 
-    goals = Texts(load_default=())
+    goals = Texts(load_default=(), metadata=must(minItems=1))
     init = Init(load_default=MappingProxyType({}))
 
     @post_load

@@ -6,23 +6,25 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from argyll_api.schemas.fields import Integer, Text, TextMap, Texts
-from argyll_api.schemas.shape import Shape, load
+from argyll_api.schemas.shape import Shape, load, one_of
 from argyll_engine.codec import cursor_from_text
 from argyll_engine.errors import InvalidRequestError
 from argyll_engine.model.flow import FlowStatus
-from argyll_engine.model.ids import JSONValue, is_valid_prefix
+from argyll_engine.model.ids import PREFIX_CHARACTERS, JSONValue, is_valid_prefix
 from argyll_engine.model.listing import MAX_QUERY_LIMIT, FlowQuery, Sort
+
+_FILLED: Final = {"additionalProperties": {"type": "string", "minLength": 1}, "propertyNames": {"minLength": 1}}
 
 
 class QueryShape(Shape):
     """A query as it is posted; nothing is mandatory."""
 
-    id_prefix = Text(load_default="")
-    labels = TextMap(load_default=MappingProxyType({}))
-    statuses = Texts(load_default=())
-    limit = Integer(load_default=0)
-    sort = Text(load_default="")
-    cursor = Text(load_default="")
+    id_prefix = Text(load_default="", metadata={"pattern": f"^{PREFIX_CHARACTERS}*$"})
+    labels = TextMap(load_default=MappingProxyType({}), metadata=_FILLED)
+    statuses = Texts(load_default=(), metadata={"items": {"enum": [*FlowStatus]}})
+    limit = Integer(load_default=0, metadata={"minimum": 0, "maximum": MAX_QUERY_LIMIT, "description": "0 for all."})
+    sort = Text(load_default="", metadata=one_of(*Sort))
+    cursor = Text(load_default="", metadata={"description": "`next_cursor` of the page before."})
 
 
 _query: Final = QueryShape()

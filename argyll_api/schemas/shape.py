@@ -5,13 +5,16 @@ Every schema beside this file is a `Shape`; the routes call `load`. Source: the 
 """
 
 from collections.abc import Container, Mapping
-from typing import Any
+from typing import Any, Final
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, pre_load
 
 from argyll_api.schemas.fields import require
 from argyll_engine.errors import InvalidJSONError
 from argyll_engine.model.ids import JSONValue
+
+MANDATORY: Final = "mandatory"
+"""Word in the metadata of a field: a body without this member is refused, if not for its shape. For documents."""
 
 
 class Shape(Schema):
@@ -32,8 +35,23 @@ class Shape(Schema):
 class Part(fields.Nested):
     """A member that is an object of a shape of its own."""
 
-    def __init__(self, shape: type[Shape]) -> None:
-        super().__init__(shape())
+    def __init__(self, shape: type[Shape], **metadata: Any) -> None:
+        super().__init__(shape(), metadata=metadata)
+
+
+def must(**words: Any) -> dict[str, Any]:
+    """Metadata of a member that no body may lack, with words of JSON Schema about it."""
+    return {MANDATORY: True, **words}
+
+
+def one_of(*values: str) -> dict[str, Any]:
+    """Metadata of a member with these values; an empty one and null count as absent."""
+    return {"enum": [*values, "", None]}
+
+
+def replaced_by(now: str) -> dict[str, Any]:
+    """Metadata of a member that has another place or name now."""
+    return {"deprecated": True, "description": f"Old form of `{now}`, which wins."}
 
 
 def load(shape: Schema, raw: Mapping[str, JSONValue]) -> Any:

@@ -13,11 +13,11 @@ from marshmallow import post_load
 
 from argyll_api.schemas.attribute import Attributes, ScriptShape
 from argyll_api.schemas.fields import Flag, Integer, Text, TextMap, Texts
-from argyll_api.schemas.shape import Part, Shape, load
+from argyll_api.schemas.shape import Part, Shape, load, must, one_of, replaced_by
 from argyll_engine.errors import InvalidRequestError, InvalidStepError
 from argyll_engine.model.attribute import AttributeSpec, InputConfig, MappingConfig, OutputConfig, Role
 from argyll_engine.model.ids import JSONValue, Name, StepID, sanitize
-from argyll_engine.model.step import FlowConfig, HttpConfig, Step, WorkConfig
+from argyll_engine.model.step import BackoffType, FlowConfig, HttpConfig, Step, StepType, WorkConfig
 
 _OLD_WORK_NAMES: Final = (
     ("backoff_ms", "init_backoff"),
@@ -29,12 +29,12 @@ _OLD_WORK_NAMES: Final = (
 class HttpShape(Shape):
     """Where and how an HTTP step is called."""
 
-    endpoint = Text()
-    method = Text()
-    compensate = Text()
-    health_check = Text()
-    timeout = Integer()
-    protocol = Text()
+    endpoint = Text(metadata=must(minLength=1, description="URL; `{name}` stands for the argument of this name."))
+    method = Text(metadata=one_of("GET", "POST", "PUT", "DELETE"))
+    compensate = Text(metadata={"description": "URL that undoes what was done."})
+    health_check = Text(metadata={"description": "URL that says whether the step can run."})
+    timeout = Integer(metadata={"description": "Milliseconds; the engine's default for zero and less."})
+    protocol = Text(metadata={"description": "`bare` or `envelope`; the deployment's where empty."})
 
     @post_load
     def build(self, members: dict[str, Any], **_: object) -> HttpConfig:
@@ -45,22 +45,22 @@ class HttpShape(Shape):
 class FlowShape(Shape):
     """Goals of a child flow, and the two maps that attributes have replaced."""
 
-    goals = Texts(load_default=())
-    input_map = TextMap(load_default=MappingProxyType({}))
-    output_map = TextMap(load_default=MappingProxyType({}))
+    goals = Texts(load_default=(), metadata=must(minItems=1))
+    input_map = TextMap(load_default=MappingProxyType({}), metadata=replaced_by("mapping.name` of inputs"))
+    output_map = TextMap(load_default=MappingProxyType({}), metadata=replaced_by("mapping.name` of outputs"))
 
 
 class WorkShape(Shape):
     """Retry and parallelism settings."""
 
-    max_retries = Integer()
-    init_backoff = Integer()
-    max_backoff = Integer()
-    backoff_type = Text()
-    parallelism = Integer()
-    backoff_ms = Integer()
-    backoff = Integer()
-    max_backoff_ms = Integer()
+    max_retries = Integer(metadata={"description": "Zero for the engine's default, negative for no end."})
+    init_backoff = Integer(metadata={"minimum": 0, "description": "Milliseconds; zero for the engine's default."})
+    max_backoff = Integer(metadata={"minimum": 0, "description": "Milliseconds; zero for the engine's default."})
+    backoff_type = Text(metadata=one_of(*BackoffType))
+    parallelism = Integer(metadata={"minimum": 0, "description": "Work items at the same time; zero for one."})
+    backoff_ms = Integer(metadata=replaced_by("init_backoff"))
+    backoff = Integer(metadata=replaced_by("init_backoff"))
+    max_backoff_ms = Integer(metadata=replaced_by("max_backoff"))
 
     @post_load
     def build(self, members: dict[str, Any], **_: object) -> WorkConfig:
@@ -80,9 +80,9 @@ class WorkShape(Shape):
 class StepShape(Shape):
     """A step as it is posted."""
 
-    id = Text(load_default="")
-    name = Text(load_default="")
-    type = Text(load_default="")
+    id = Text(load_default="", metadata=must(minLength=1, description="Cleaned before it is used."))
+    name = Text(load_default="", metadata=must(minLength=1))
+    type = Text(load_default="", metadata=must(enum=[*StepType]))
     attributes = Attributes(load_default=MappingProxyType({}))
     labels = TextMap(load_default=MappingProxyType({}))
     http = Part(HttpShape)

@@ -22,6 +22,7 @@ from argyll_engine.model.events import (
     CompRetryScheduled,
     CompStarted,
     CompSucceeded,
+    DispatchDeferred,
     Event,
     FlowCompleted,
     FlowDeactivated,
@@ -193,6 +194,7 @@ CODECS: Final[dict[type[Event], EventCodec]] = {
     WorkRetryScheduled: EventCodec(
         "work_retry_scheduled", _write_retry_scheduled, lambda raw: WorkRetryScheduled(**_retry_fields(raw))
     ),
+    DispatchDeferred: EventCodec("dispatch_deferred", *_flat(DispatchDeferred, "flow_id", "step_id")),
     CompStarted: EventCodec("comp_started", *_flat(CompStarted, *_WORK)),
     CompRetryScheduled: EventCodec(
         "comp_retry_scheduled", _write_retry_scheduled, lambda raw: CompRetryScheduled(**_retry_fields(raw))

@@ -22,6 +22,7 @@ from argyll_engine.model.flow import (
     WorkStatus,
 )
 from argyll_engine.model.ids import FlowID, Name, NodeID, StepID, Token
+from argyll_engine.model.work_items import WorkItems
 
 SCHEMA: Final = 1
 """Version of the snapshot form; raise it when a field changes its meaning."""
@@ -131,11 +132,11 @@ def _execution_from_json(raw: JSONObject, attempts: dict[str, int]) -> Execution
         completed_at=time_from_json(raw["completed_at"]),
         inputs=raw["inputs"],
         outputs=raw.get("outputs", {} if status is StepStatus.COMPLETED else None),
-        work_items=items,
+        work_items=WorkItems(items),
         error=raw.get("error", ""),
         unsatisfied=tuple(raw.get("unsatisfied", ())),
         duration_ms=raw.get("duration", 0),
-        fresh_items={token: None for token, item in pending.items() if item.attempt == 0},
+        fresh_from=next((item.index for item in pending.values() if item.is_fresh), len(items)),
         retrying_items={token: None for token, item in pending.items() if item.attempt > 0},
         active_count=sum(item.status is WorkStatus.ACTIVE for item in items.values()),
         succeeded_count=sum(item.status is WorkStatus.SUCCEEDED for item in items.values()),

@@ -13,16 +13,19 @@ from argyll_engine.decide.work_compensate import (
     not_complete_compensation,
     start_compensation,
 )
+from argyll_engine.decide.work_defer import defer_dispatch, refuse_work
 from argyll_engine.decide.work_start import start_work
 from argyll_engine.decide.work_stop import complete_work, fail_work, not_complete_work
 from argyll_engine.model.commands import (
     CompleteCompensation,
     CompleteWork,
+    DeferDispatch,
     FailCompensation,
     FailWork,
     FlowCommand,
     NotCompleteCompensation,
     NotCompleteWork,
+    RefuseWork,
     StartCompensation,
     StartFlow,
     StartWork,
@@ -36,6 +39,8 @@ from argyll_engine.model.ids import FlowID
 FLOW_DECISIONS: Final[dict[type[FlowCommand], Callable[[Turn, Any], None]]] = {
     StartFlow: start_flow,
     StartWork: start_work,
+    DeferDispatch: defer_dispatch,
+    RefuseWork: refuse_work,
     CompleteWork: complete_work,
     FailWork: fail_work,
     NotCompleteWork: not_complete_work,

@@ -47,9 +47,17 @@ def _carry(turn: Turn, changed: tuple[StepID, ...], sweep: bool) -> bool:
     for step_id in consumers:
         if not turn.is_terminal and _is_pending(turn, step_id) and is_needed(turn, step_id):
             settle_pending(turn, step_id)
+            _stop_if_lost(turn, step_id)
     if len(turn.events) > before:
         stop_flow(turn)
     return any(isinstance(recorded.event, StepSkipped) for recorded in turn.events[before:])
+
+
+def _stop_if_lost(turn: Turn, step_id: StepID) -> None:
+    """What failed or was skipped instead of started may end the flow; nothing starts after that."""
+    if turn.state.executions[step_id].status in (StepStatus.FAILED, StepStatus.SKIPPED):
+        _fail_unreachable(turn, _consumers(turn, [step_id]))
+        stop_flow(turn)
 
 
 def _skip_unneeded(turn: Turn, candidates: Iterable[StepID]) -> None:

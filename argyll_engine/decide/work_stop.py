@@ -4,6 +4,8 @@
 Results of a terminal flow or a failed step are recorded like any other, and start nothing.
 """
 
+from collections.abc import Mapping
+
 from argyll_engine.decide.flow_continue import continue_flow
 from argyll_engine.decide.flow_stop import deactivate_flow
 from argyll_engine.decide.step_stop import complete_step, fail_step
@@ -12,7 +14,7 @@ from argyll_engine.decide.work_compensate import compensate_step
 from argyll_engine.model.commands import CompleteWork, FailWork, NotCompleteWork
 from argyll_engine.model.events import WorkFailed, WorkNotCompleted, WorkRetryScheduled, WorkSucceeded
 from argyll_engine.model.flow import StepStatus, WorkState, WorkStatus
-from argyll_engine.model.ids import StepID, Token
+from argyll_engine.model.ids import JSONValue, StepID, Token
 from argyll_engine.policy.retry import next_retry_at, work_config
 from argyll_engine.policy.transitions import WORK, can_transition
 from argyll_engine.policy.work import is_all_succeeded
@@ -21,16 +23,18 @@ from argyll_engine.policy.work import is_all_succeeded
 def complete_work(turn: Turn, command: CompleteWork) -> None:
     """Record the outputs of an item; with the last item the step completes. A finished item stays as it is."""
     item = turn.work_item(command.step_id, command.token)
-    if not _takes(item, WorkStatus.SUCCEEDED, command.attempt):
-        return
-    turn.raise_event(
-        WorkSucceeded(flow_id=turn.flow_id, step_id=command.step_id, token=command.token, outputs=command.outputs)
-    )
-    ex = turn.execution(command.step_id)
+    if _takes(item, WorkStatus.SUCCEEDED, command.attempt):
+        succeed(turn, command.step_id, command.token, command.outputs)
+
+
+def succeed(turn: Turn, step_id: StepID, token: Token, outputs: Mapping[str, JSONValue] | None) -> None:
+    """Record the outputs of an item that may succeed, and all that follows from it."""
+    turn.raise_event(WorkSucceeded(flow_id=turn.flow_id, step_id=step_id, token=token, outputs=outputs))
+    ex = turn.execution(step_id)
     if ex.status is StepStatus.ACTIVE and is_all_succeeded(ex):
-        complete_step(turn, command.step_id)
+        complete_step(turn, step_id)
         continue_flow(turn, sweep=True)
-    compensate_step(turn, command.step_id)
+    compensate_step(turn, step_id)
     deactivate_flow(turn)
 
 
@@ -38,7 +42,7 @@ def fail_work(turn: Turn, command: FailWork) -> None:
     """Record the failure of an item; its step fails with it. A finished item stays as it is."""
     item = turn.work_item(command.step_id, command.token)
     if _takes(item, WorkStatus.FAILED, command.attempt):
-        _fail(turn, command.step_id, command.token, command.error)
+        fail_item(turn, command.step_id, command.token, command.error)
         deactivate_flow(turn)
 
 
@@ -64,7 +68,7 @@ def _retry_or_fail(turn: Turn, step_id: StepID, token: Token, error: str) -> Non
     item = turn.work_item(step_id, token)
     at = next_retry_at(work_config(turn.step(step_id)), item.retry_count, turn.facts.now)
     if at is None:
-        _fail(turn, step_id, token, error)
+        fail_item(turn, step_id, token, error)
         return
     turn.raise_event(
         WorkRetryScheduled(
@@ -78,7 +82,8 @@ def _retry_or_fail(turn: Turn, step_id: StepID, token: Token, error: str) -> Non
     )
 
 
-def _fail(turn: Turn, step_id: StepID, token: Token, error: str) -> None:
+def fail_item(turn: Turn, step_id: StepID, token: Token, error: str) -> None:
+    """Record the failure of an item, and of its step if that is active."""
     turn.raise_event(WorkFailed(flow_id=turn.flow_id, step_id=step_id, token=token, error=error))
     if turn.execution(step_id).status is StepStatus.ACTIVE:
         fail_step(turn, step_id, error)

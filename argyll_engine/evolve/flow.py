@@ -18,6 +18,7 @@ from argyll_engine.model.events import (
     CompRetryScheduled,
     CompStarted,
     CompSucceeded,
+    DispatchDeferred,
     Event,
     FlowCompleted,
     FlowDeactivated,
@@ -44,6 +45,7 @@ from argyll_engine.model.flow import (
     WorkStatus,
 )
 from argyll_engine.model.ids import StepID, Token
+from argyll_engine.model.work_items import WorkItems
 
 COUNTS: Final = (
     ("active_count", WorkStatus.ACTIVE),
@@ -83,7 +85,7 @@ class FlowDraft:
         apply = FOLDS.get(type(event))
         if apply is not None:
             apply(self, event, recorded.at)
-            if not isinstance(event, CompStarted):  # the one event that leaves the time of the last update alone
+            if not isinstance(event, CompStarted | DispatchDeferred):  # they leave the time of the last update alone
                 self.change(last_updated_at=recorded.at)
 
     # ---- what the folds change ----
@@ -104,17 +106,15 @@ class FlowDraft:
             return
         before = ex.work_items[token]
         after = replace(before, **fields)
-        items = self._owned_copy(ex.work_items)
-        items[token] = after
+        items = ex.work_items.with_item(token, after)
         self.change_execution(step_id, work_items=items, **self._tally(ex, token, before, after))
 
     def _tally(self, ex: ExecutionState, token: Token, before: WorkState, after: WorkState) -> dict[str, Any]:
         """The fields of an execution that follow from its items, after one of them changed."""
         fields: dict[str, Any] = {}
         is_pending = after.status is WorkStatus.PENDING
-        if token in ex.fresh_items and not (is_pending and after.attempt == 0):
-            fields["fresh_items"] = self._owned_copy(ex.fresh_items)
-            del fields["fresh_items"][token]
+        if before.index == ex.fresh_from and not after.is_fresh:
+            fields["fresh_from"] = _fresh_from(ex.work_items, before.index + 1)
         if (token in ex.retrying_items) != (is_pending and after.attempt > 0):
             retrying = fields["retrying_items"] = self._owned_copy(ex.retrying_items)
             retrying.pop(token) if token in retrying else retrying.setdefault(token)
@@ -159,6 +159,11 @@ def replay_flow(state: FlowState | None, log: Iterable[Recorded]) -> FlowState:
     return draft.state
 
 
+def _fresh_from(items: WorkItems[WorkState], place: int) -> int:
+    """The place of the first item that was never started, from a place on."""
+    return next((item.index for _, item in items.items_from(place) if item.is_fresh), len(items))
+
+
 def _started(event: FlowStarted, at: datetime) -> FlowState:
     values = {name: tuple(given) for name, given in event.init.items() if given}
     return FlowState(
@@ -201,8 +206,8 @@ def _step_started(draft: FlowDraft, event: StepStarted, at: datetime) -> None:
         status=StepStatus.ACTIVE,
         started_at=at,
         inputs=event.inputs,
-        work_items=items,
-        fresh_items=dict.fromkeys(items),
+        work_items=WorkItems(items),
+        fresh_from=0,
     )
 
 
@@ -272,6 +277,10 @@ def _work_retry_scheduled(draft: FlowDraft, event: WorkRetryScheduled, at: datet
     )
 
 
+def _dispatch_deferred(draft: FlowDraft, event: DispatchDeferred, at: datetime) -> None:
+    """Changes nothing."""
+
+
 def _comp_started(draft: FlowDraft, event: CompStarted, at: datetime) -> None:
     draft.change_work(event.step_id, event.token, status=WorkStatus.COMPENSATING, next_retry_at=None)
 
@@ -311,6 +320,7 @@ FOLDS: Final[dict[type[Event], Callable[[FlowDraft, Any, datetime], None]]] = {
     WorkFailed: _work_failed,
     WorkNotCompleted: _work_not_completed,
     WorkRetryScheduled: _work_retry_scheduled,
+    DispatchDeferred: _dispatch_deferred,
     CompStarted: _comp_started,
     CompRetryScheduled: _comp_retry_scheduled,
     CompSucceeded: _comp_succeeded,

@@ -14,6 +14,7 @@ import io
 import socket
 import ssl
 import time
+from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
@@ -22,12 +23,13 @@ from urllib3 import exceptions
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.response import BaseHTTPResponse
 
-from argyll_engine.invoke.request import HttpRequest, build_compensation, build_request, redirected
+from argyll_engine.invoke.request import USER_AGENT, HttpRequest, build_compensation, build_request, redirected
 from argyll_engine.model.invocation import Compensation, Failed, Invocation, NotCompleted, Outcome
 from argyll_engine.model.step import Step
 from argyll_engine.policy.outcome import Answer, classify, classify_compensation, not_completed, too_large
 
 MAX_REDIRECTS: Final = 10
+TOO_MANY_REDIRECTS: Final = f"stopped after {MAX_REDIRECTS} redirects"
 MAX_POOLS: Final = 256
 """Different hosts to which connections are kept."""
 CHUNK_BYTES: Final = 65_536
@@ -82,20 +84,37 @@ class HttpStepClient:
             return too_large(self._max_response_bytes)
         return answer
 
+    def probe(self, url: str, timeout_ms: int) -> str:
+        """What is wrong with the service that answers under a URL; empty when it is well. Source: http §3.5."""
+        request = HttpRequest(method="GET", url=url, headers={"Accept": "*/*", "User-Agent": USER_AGENT}, body=None)
+        try:
+            response = self._respond(request, time.monotonic() + timeout_ms / 1_000)
+        except exceptions.HTTPError as exc:
+            return f"invalid URL: {exc}" if isinstance(exc, exceptions.LocationValueError) else _cause(exc, timeout_ms)
+        if response is None:
+            return TOO_MANY_REDIRECTS
+        response.close()
+        return f"HTTP {response.status} {_reason(response)}".rstrip() if response.status >= 400 else ""
+
     def close(self) -> None:
         """Close all idle connections."""
         self._pools.clear()
 
     def _call(self, request: HttpRequest, deadline: float) -> Answer | NotCompleted:
         """The answer at the end of all redirects; its body may be cut off where it exceeds the limit."""
+        response = self._respond(request, deadline)
+        return not_completed(TOO_MANY_REDIRECTS) if response is None else self._read(response)
+
+    def _respond(self, request: HttpRequest, deadline: float) -> BaseHTTPResponse | None:
+        """The response at the end of all redirects, its body still to be read; None if there are too many."""
         for _ in range(MAX_REDIRECTS + 1):
             response = self._send(request, deadline)
             following = redirected(request, response.status, response.headers.get("Location"))
             if following is None:
-                return self._read(response)
+                return response
             response.close()
             request = following
-        return not_completed(f"stopped after {MAX_REDIRECTS} redirects")
+        return None
 
     def _send(self, request: HttpRequest, deadline: float) -> BaseHTTPResponse:
         """The response, its body still to be read.
@@ -208,6 +227,12 @@ def _cause(exc: exceptions.HTTPError, timeout_ms: int) -> str:
         case exceptions.ProtocolError():
             return _in_words(exc.args[-1])
     return str(exc)
+
+
+def _reason(response: BaseHTTPResponse) -> str:
+    """The words after the status, the usual ones where the service sent none."""
+    known = response.status in HTTPStatus.__members__.values()
+    return response.reason or (HTTPStatus(response.status).phrase if known else "")
 
 
 def _in_words(cause: BaseException | str) -> str:

@@ -38,6 +38,24 @@ class StartWork:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DeferDispatch:
+    """A worker keeps a work item waiting, because its step is unhealthy."""
+
+    step_id: StepID
+    token: Token
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefuseWork:
+    """Attempt number `attempt` of a work item shall not be made, because its step is unhealthy."""
+
+    step_id: StepID
+    token: Token
+    attempt: int
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CompleteWork:
     """A work item has its outputs; with `attempt`, only if that attempt is running."""
 
@@ -149,7 +167,15 @@ class ReportHealth:
 
 CompensationCommand: TypeAlias = StartCompensation | CompleteCompensation | FailCompensation | NotCompleteCompensation
 FlowCommand: TypeAlias = (
-    StartFlow | StartWork | CompleteWork | FailWork | NotCompleteWork | WakeStep | CompensationCommand
+    StartFlow
+    | StartWork
+    | DeferDispatch
+    | RefuseWork
+    | CompleteWork
+    | FailWork
+    | NotCompleteWork
+    | WakeStep
+    | CompensationCommand
 )
 CatalogCommand: TypeAlias = RegisterStep | UpdateStep | UnregisterStep
 ClusterCommand: TypeAlias = ReportHealth

@@ -51,6 +51,15 @@ class RunCompensation:
     at: datetime | None = None
 
 
-Effect: TypeAlias = RunWork | CompleteParent | WakeAt | RunCompensation
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseHeld:
+    """Look at `at` whether a step is healthy again, and send what waits for that. `watch` names who looks."""
 
-EFFECTS: Final[tuple[type[Effect], ...]] = (RunWork, CompleteParent, WakeAt, RunCompensation)
+    step_id: StepID
+    watch: str
+    at: datetime | None = None
+
+
+Effect: TypeAlias = RunWork | CompleteParent | WakeAt | RunCompensation | ReleaseHeld
+
+EFFECTS: Final[tuple[type[Effect], ...]] = (RunWork, CompleteParent, WakeAt, RunCompensation, ReleaseHeld)

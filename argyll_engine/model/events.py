@@ -159,6 +159,14 @@ class WorkRetryScheduled:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DispatchDeferred:
+    """Work of a step that was under way waits because the step is unhealthy; nothing else changes."""
+
+    flow_id: FlowID
+    step_id: StepID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CompStarted:
     """Succeeded work of a failed step is about to be undone, for the first time or again."""
 
@@ -250,6 +258,7 @@ FlowEvent: TypeAlias = (
     | WorkFailed
     | WorkNotCompleted
     | WorkRetryScheduled
+    | DispatchDeferred
     | CompStarted
     | CompRetryScheduled
     | CompSucceeded

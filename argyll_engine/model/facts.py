@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Everything a decision may know beyond the state: the time, fresh tokens, and what scripts say.
+"""Everything a decision may know beyond the state: the time, fresh tokens, what scripts say, what is remembered.
 
 Facts are fetched by the executor before it decides, once per command, and stay the same when a lost commit is
 decided again.
@@ -12,6 +12,7 @@ from typing import Protocol, TypeAlias
 
 from argyll_engine.model.attribute import ScriptConfig
 from argyll_engine.model.ids import JSONValue, Name, StepID, Token
+from argyll_engine.model.invocation import Succeeded
 
 Matcher: TypeAlias = Callable[[ScriptConfig, JSONValue], bool]
 """Whether a match script accepts a candidate value; raises ScriptError."""
@@ -40,8 +41,12 @@ class Scripts(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """The world as one decision sees it."""
+    """The world as one decision sees it.
+
+    `memo` is the remembered result of the call that a `StartWork` is about; None where there is none.
+    """
 
     now: datetime
     new_token: NewToken
     scripts: Scripts
+    memo: Succeeded | None = None

@@ -10,6 +10,7 @@ from typing import Final
 
 from argyll_engine.model.ids import FlowID, JSONValue, Name, StepID, Token
 from argyll_engine.model.plan import ExecutionPlan, InitArgs
+from argyll_engine.model.work_items import WorkItems
 
 
 class FlowStatus(StrEnum):
@@ -84,14 +85,22 @@ class WorkState:
     attempt: int = 0
     index: int = 0
 
+    @property
+    def is_fresh(self) -> bool:
+        """Whether it waits to be started for the first time."""
+        return self.status is WorkStatus.PENDING and self.attempt == 0
+
+
+NO_ITEMS: Final[WorkItems[WorkState]] = WorkItems({})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExecutionState:
     """A step inside a flow; `error` of a skipped step is the reason, `unsatisfied` the outer names at fault.
 
     `work_items` are in item order. The last five fields follow from them and are kept so that a step with thousands
-    of items need not count them for each result: pending items never started (in item order), pending items that
-    were, and how many are active, succeeded and being compensated.
+    of items need not count them for each result: the place before which every item was started or has ended, pending
+    items that were started before, and how many are active, succeeded and being compensated.
     """
 
     status: StepStatus = StepStatus.PENDING
@@ -99,11 +108,11 @@ class ExecutionState:
     completed_at: datetime | None = None
     inputs: Mapping[Name, JSONValue] = field(default_factory=lambda: MappingProxyType({}))
     outputs: Mapping[Name, JSONValue] | None = None
-    work_items: Mapping[Token, WorkState] = field(default_factory=lambda: MappingProxyType({}))
+    work_items: WorkItems[WorkState] = field(default_factory=lambda: NO_ITEMS)
     error: str = ""
     unsatisfied: tuple[Name, ...] = ()
     duration_ms: int = 0
-    fresh_items: Mapping[Token, None] = field(default_factory=lambda: MappingProxyType({}))
+    fresh_from: int = 0
     retrying_items: Mapping[Token, None] = field(default_factory=lambda: MappingProxyType({}))
     active_count: int = 0
     succeeded_count: int = 0

@@ -24,8 +24,11 @@ CLUSTER_STREAM: Final[StreamID] = ("cluster",)
 MAX_FLOW_ID_BYTES: Final = 256
 CHILD_SEPARATOR: Final = ":"
 
+PREFIX_CHARACTERS: Final = r"[A-Za-z0-9_.\-+ ]"
+"""What may stand in the prefix of an id, as a class of a regular expression."""
+
 _DROPPED = re.compile(r"[^A-Za-z0-9_.\-+ ]")
-_PREFIX = re.compile(r"[A-Za-z0-9_.\-+ ]*")
+_PREFIX = re.compile(f"{PREFIX_CHARACTERS}*")
 
 
 def flow_stream(flow_id: str) -> StreamID:

@@ -52,6 +52,18 @@ def build(
     return with_children(plan_of(requested, init), child_of)
 
 
+def build_level(catalog: CatalogState, goals: Sequence[StepID], init: InitArgs, matcher: Matcher) -> ExecutionPlan:
+    """The plan of these goals alone: its flow steps are planned, what they run is not.
+
+    Raises:
+        PlanError: no goals.
+        StepNotFoundError: a goal is not registered; lists the goals.
+    """
+    if not all(goal in catalog.steps for goal in goals):
+        raise StepNotFoundError.goals(goals)
+    return _build_one(Scope.of(catalog, init, matcher, False), tuple(goals))
+
+
 def _build_one(scope: Scope, goals: tuple[StepID, ...]) -> ExecutionPlan:
     if not goals:
         raise PlanError("at least one goal step is required")

@@ -45,10 +45,11 @@ def same_definition(a: Step, b: Step) -> bool:
 
     Source: the contract, http §1.6 and §5.6.
     """
-    return _with_method(a) == _with_method(b)
+    return with_default_method(a) == with_default_method(b)
 
 
-def _with_method(step: Step) -> Step:
+def with_default_method(step: Step) -> Step:
+    """The same step with the method written out that an HTTP step gets when it names none."""
     if step.http is None or step.http.method:
         return step
     return replace(step, http=replace(step.http, method=DEFAULT_METHOD))

@@ -14,6 +14,7 @@ import msgspec
 from argyll_engine.model.attribute import Role
 from argyll_engine.model.ids import JSONValue
 from argyll_engine.model.invocation import Accepted, Failed, NotCompleted, Outcome, Succeeded
+from argyll_engine.model.json_text import readable
 from argyll_engine.model.step import Step, StepType
 
 PROBLEM_TYPE: Final = "application/problem+json"
@@ -96,7 +97,7 @@ def read_outputs(step: Step, outputs: Mapping[str, JSONValue] | None) -> Succeed
 def parse_problem(body: bytes) -> Problem | None:
     """The problem document, or None if the body is none (`status` must be an integer)."""
     try:
-        return msgspec.json.decode(body, type=Problem)
+        return msgspec.json.decode(readable(body), type=Problem)
     except (ValueError, RecursionError):
         return None
 
@@ -108,7 +109,7 @@ def is_problem(content_type: str) -> bool:
 
 def _classify_success(step: Step, body: bytes) -> Outcome:
     try:
-        outputs = msgspec.json.decode(body) if body.strip() else None
+        outputs = msgspec.json.decode(readable(body)) if body.strip() else None
     except (ValueError, RecursionError) as exc:
         return Failed(error=f"invalid output JSON: {exc}")
     if outputs is not None and not isinstance(outputs, dict):

@@ -9,11 +9,15 @@ from datetime import datetime
 from heapq import merge
 from itertools import islice, product
 from math import prod
+from typing import Final
 
 from argyll_engine.errors import TooManyWorkItemsError
 from argyll_engine.model.flow import ExecutionState, WorkState, WorkStatus
 from argyll_engine.model.ids import JSONValue, Name, Token
 from argyll_engine.model.step import MAX_WORK_ITEMS, Step
+
+FIRST_ATTEMPT: Final = 1
+"""The only attempt that may be answered with a remembered result. Source: the contract, execution §5."""
 
 
 def expand(step: Step, inputs: Mapping[Name, JSONValue]) -> tuple[dict[Name, JSONValue], ...]:
@@ -52,7 +56,8 @@ def startable(step: Step, ex: ExecutionState, now: datetime) -> tuple[Token, ...
     """Tokens of the pending items that have a free slot now, in item order."""
     items = ex.work_items
     retries = sorted((token for token in ex.retrying_items if is_due(items[token], now)), key=lambda t: items[t].index)
-    due = merge(retries, ex.fresh_items, key=lambda t: items[t].index) if retries else iter(ex.fresh_items)
+    fresh = (token for token, item in items.items_from(ex.fresh_from) if item.is_fresh)
+    due = merge(retries, fresh, key=lambda t: items[t].index) if retries else fresh
     return tuple(islice(due, max(free_slots(step, ex), 0)))
 
 

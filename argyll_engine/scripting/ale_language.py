@@ -6,28 +6,24 @@ Source: the contract, scripts §1.2–1.7.
 """
 
 from collections.abc import Mapping
-from typing import Final
 
 from argyll_engine.errors import ScriptCompileError, ScriptRunError
 from argyll_engine.model.ids import JSONValue, Name
 from argyll_engine.scripting.ale import AleError, Limits, Meter, Script, compile_script
 from argyll_engine.scripting.ale.json_values import from_json, to_json
-
-MAX_STEPS: Final = 10_000_000
-"""Steps of one run, where nothing else is said."""
+from argyll_engine.scripting.limits import ScriptLimits
 
 
 class AleLanguage:
-    """Compiles Ale; its programs may be shared by threads.
+    """Compiles Ale; its programs may be shared by threads."""
 
-    Args:
-        timeout_ms: processor time that one run may use.
-        memory_mb: memory that one run may use, measured roughly.
-        max_steps: calls and elements that one run may take.
-    """
-
-    def __init__(self, *, timeout_ms: int, memory_mb: int, max_steps: int = MAX_STEPS) -> None:
-        self._limits = Limits(timeout_ms=timeout_ms, memory_mb=memory_mb, max_steps=max_steps)
+    def __init__(self, limits: ScriptLimits) -> None:
+        self._limits = Limits(
+            timeout_ms=limits.timeout_ms,
+            memory_mb=limits.memory_mb,
+            max_steps=limits.max_steps,
+            max_result_bytes=limits.max_result_bytes,
+        )
 
     def compile(self, text: str, names: tuple[Name, ...]) -> "AleProgram":
         """The program; its arguments are local variables of these names.
@@ -38,7 +34,7 @@ class AleLanguage:
         try:
             return AleProgram(compile_script(text, names, self._limits), names, self._limits)
         except AleError as error:
-            raise ScriptCompileError(str(error)) from error
+            raise ScriptCompileError(str(error), line=error.line, column=error.column) from error
 
 
 class AleProgram:
@@ -55,7 +51,7 @@ class AleProgram:
         try:
             result: JSONValue = to_json(meter, self._script.run(meter, self._arguments(values)))
         except AleError as error:
-            raise ScriptRunError(str(error)) from error
+            raise ScriptRunError(str(error), line=error.line, column=error.column) from error
         return result
 
     def holds(self, values: Mapping[Name, JSONValue]) -> bool:
@@ -63,7 +59,7 @@ class AleProgram:
         try:
             return self._script.run(Meter(self._limits), self._arguments(values)) is not False
         except AleError as error:
-            raise ScriptRunError(str(error)) from error
+            raise ScriptRunError(str(error), line=error.line, column=error.column) from error
 
     def _arguments(self, values: Mapping[Name, JSONValue]) -> list[object]:
         return [from_json(values.get(name)) for name in self._names]

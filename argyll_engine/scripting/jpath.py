@@ -13,24 +13,17 @@ from argyll_engine.model.ids import JSONValue
 from argyll_engine.scripting.jpath_queries import Query, compile_query
 from argyll_engine.scripting.jpath_syntax import read_query
 from argyll_engine.scripting.jpath_values import Run, measure
+from argyll_engine.scripting.limits import ScriptLimits
 
 MAX_COMPILED: Final = 10_240
 """Compiled programs worth keeping. Source: the contract, scripts §1.3."""
 
-MAX_RESULT_BYTES: Final = 16 * 1_048_576
-"""Size of a mapping's result, as much as a step may answer over HTTP."""
-
 
 class JpathLanguage:
-    """Compiles jpath; may be shared by threads.
+    """Compiles jpath; may be shared by threads."""
 
-    Args:
-        timeout_ms: processor time that one run may use.
-        memory_mb: memory that the values which a run has selected may use.
-    """
-
-    def __init__(self, *, timeout_ms: int, memory_mb: int) -> None:
-        self._timeout_ms, self._memory_mb = timeout_ms, memory_mb
+    def __init__(self, limits: ScriptLimits) -> None:
+        self._limits = limits
 
     def compile(self, text: str) -> "JpathProgram":
         """The program of a text.
@@ -42,7 +35,7 @@ class JpathLanguage:
 
     def start(self, document: JSONValue) -> Run:
         """A run over the document, with its limits."""
-        return Run(document, timeout_ms=self._timeout_ms, memory_mb=self._memory_mb)
+        return Run(document, self._limits)
 
 
 class JpathProgram:
@@ -65,7 +58,7 @@ class JpathProgram:
         run = self._language.start(document)
         selected = self._select(run)
         if len(selected) > 1:
-            measure(selected, run, MAX_RESULT_BYTES)
+            measure(selected, run)
             return True, selected
         return (True, selected[0]) if selected else (False, None)
 

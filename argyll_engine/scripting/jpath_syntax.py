@@ -49,10 +49,12 @@ from jsonpath.token import (
     TOKEN_NIL,
     TOKEN_NOT,
     TOKEN_OR,
+    TOKEN_SINGLE_QUOTE_STRING,
     TOKEN_TRUE,
     TOKEN_WHITESPACE,
     Token,
 )
+from jsonpath.unescape import unescape_string
 
 from argyll_engine.errors import ScriptCompileError
 
@@ -71,6 +73,7 @@ _FRAMES: Final = {
 
 _NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?", re.ASCII)
 _TOKEN_NAME: Final = re.compile(r"'?TOKEN_(\w+)'?")
+_CONTROL: Final = re.compile(r"(?<!\\)((?:\\\\)*)\\u00([01][0-9A-Fa-f])")
 _WORDS: Final = frozenset({TOKEN_TRUE, TOKEN_FALSE, TOKEN_NIL})
 _OPEN, _CLOSE = "$[?", "]"
 
@@ -118,6 +121,16 @@ class _Parser(Parser):
         require(expression.right, token)
         return expression
 
+    def _decode_string_literal(self, token: Token) -> str:
+        """The text of a string; escaped control characters are read here, as the library refuses them."""
+        quote = "'" if token.kind == TOKEN_SINGLE_QUOTE_STRING else '"'
+        text, *others = _CONTROL.split(token.value)
+        parts = []
+        for backslashes, digits, following in zip(others[::3], others[1::3], others[2::3], strict=True):
+            parts += [unescape_string(text + backslashes, token, quote), chr(int(digits, 16))]
+            text = following
+        return "".join([*parts, unescape_string(text, token, quote)])
+
 
 class _Environment(JSONPathEnvironment):
     lexer_class = _Lexer
@@ -138,7 +151,8 @@ class _Fault:
         """The error for this text, with line and column, both from 1."""
         before = text[: self.position]
         line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
-        return ScriptCompileError(f"jpath compile error: {self.reason} at line {line}, column {column}")
+        reason = f"jpath compile error: {self.reason} at line {line}, column {column}"
+        return ScriptCompileError(reason, line=line, column=column)
 
 
 def read_query(text: str) -> JSONPath:

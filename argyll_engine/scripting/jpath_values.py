@@ -12,11 +12,11 @@ from typing import Final
 
 from argyll_engine.errors import ScriptRunError
 from argyll_engine.model.ids import JSONValue
+from argyll_engine.scripting.limits import ScriptLimits
 
 _VISITS: Final = 1_000  # between two looks at the clock
 _POINTER_BYTES: Final = 8
 _VALUE_BYTES: Final = 2
-_MEGABYTE: Final = 1_048_576
 _REGEX_STEPS_PER_MS: Final = 1_000_000
 
 
@@ -32,31 +32,36 @@ class Run:
 
     Args:
         root: the document.
-        timeout_ms: processor time of the thread, looked at every thousand visited values.
-        memory_mb: what a list of selected values may take.
+        limits: a step is a visited value, time is looked at every thousand of them, and memory is that of a list
+            of selected values.
     """
 
-    __slots__ = ("_left", "_max_held", "_memory_mb", "_stop_at", "_timeout_ms", "root")
+    __slots__ = ("_left", "_left_steps", "_max_held", "_stop_at", "limits", "root")
 
-    def __init__(self, root: JSONValue, *, timeout_ms: int, memory_mb: int) -> None:
-        self.root = root
-        self._timeout_ms, self._memory_mb = timeout_ms, memory_mb
-        self._max_held = memory_mb * _MEGABYTE // _POINTER_BYTES
-        self._stop_at = time.thread_time() + timeout_ms / 1_000
-        self._left = _VISITS
+    def __init__(self, root: JSONValue, limits: ScriptLimits) -> None:
+        self.root, self.limits = root, limits
+        self._max_held = limits.memory_bytes // _POINTER_BYTES
+        self._stop_at = time.thread_time() + limits.timeout_ms / 1_000
+        self._left = min(_VISITS, limits.max_steps)
+        self._left_steps = limits.max_steps - self._left
 
     def visit(self, count: int) -> None:
-        """Count visited values. Raises ScriptRunError when the time is over."""
+        """Count visited values. Raises ScriptRunError when there were too many, or the time is over."""
         self._left -= count
-        if self._left < 0:
-            self._left = _VISITS
-            if time.thread_time() >= self._stop_at:
-                raise self._out_of_time()
+        if self._left >= 0:
+            return
+        self._left_steps += self._left
+        if self._left_steps < 0:
+            raise ScriptRunError(self.limits.steps_refusal)
+        self._left = min(_VISITS, self._left_steps)
+        self._left_steps -= self._left
+        if time.thread_time() >= self._stop_at:
+            raise ScriptRunError(self.limits.time_refusal)
 
     def hold(self, values: list[JSONValue]) -> None:
         """Nothing while a list of selected values is small enough. Raises ScriptRunError."""
         if len(values) > self._max_held:
-            raise ScriptRunError(f"script exceeded its memory limit of {self._memory_mb} MB")
+            raise ScriptRunError(self.limits.memory_refusal)
 
     def scan(self, steps: int) -> None:
         """Nothing where a regular expression of this many steps, at worst, may run.
@@ -64,12 +69,9 @@ class Run:
         One search cannot be stopped, so one that could take many times the limit is not started.
         Raises ScriptRunError.
         """
-        if steps > self._timeout_ms * _REGEX_STEPS_PER_MS:
-            raise self._out_of_time()
+        if steps > self.limits.timeout_ms * _REGEX_STEPS_PER_MS:
+            raise ScriptRunError(self.limits.time_refusal)
         self.visit(1)
-
-    def _out_of_time(self) -> ScriptRunError:
-        return ScriptRunError(f"script exceeded its time limit of {self._timeout_ms} ms")
 
 
 def children(node: JSONValue, run: Run) -> Sequence[JSONValue]:
@@ -133,9 +135,9 @@ def as_double(number: object) -> float:
         return math.copysign(math.inf, number > 0 or -1)
 
 
-def measure(values: list[JSONValue], run: Run, limit_bytes: int) -> None:
-    """Nothing where the values, one after the other, make less JSON than the limit, roughly. Raises ScriptRunError."""
-    waiting, left_bytes = list(values), limit_bytes
+def measure(values: list[JSONValue], run: Run) -> None:
+    """Nothing where the values, one after the other, make less JSON than a result may have. Raises ScriptRunError."""
+    waiting, left_bytes = list(values), run.limits.max_result_bytes
     while waiting:
         value = waiting.pop()
         below = children(value, run)
@@ -143,7 +145,7 @@ def measure(values: list[JSONValue], run: Run, limit_bytes: int) -> None:
         if isinstance(value, dict):
             left_bytes -= sum(map(len, value))
         if left_bytes < 0:
-            raise ScriptRunError(f"script result is larger than {limit_bytes // _MEGABYTE} MB")
+            raise ScriptRunError(run.limits.result_refusal)
         waiting.extend(below)
 
 

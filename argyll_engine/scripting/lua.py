@@ -5,8 +5,8 @@ The sandbox itself is `lua_sandbox.py`, its pattern functions are in `lua_patter
 `lua_values.py`. Only `registry.py` calls this.
 
 A run may use a given amount of the processor time of its thread (a busy machine fails no script) and of memory.
-Time is looked at every 1000 instructions, so one that spends its instructions on large copies overruns by what
-they take. An interpreter in which a limit struck is thrown away.
+Time is looked at every 500 instructions, so one that spends them on large copies overruns by what they take. An
+interpreter in which a limit struck is thrown away.
 """
 
 import re
@@ -15,17 +15,18 @@ import time
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Final, NoReturn
 
 from lupa import lua52
 
 from argyll_engine.errors import ScriptCompileError, ScriptError, ScriptRunError
 from argyll_engine.model.ids import JSONValue, Name
+from argyll_engine.scripting.limits import ScriptLimits
 from argyll_engine.scripting.lua_pattern_plans import PLANS
 from argyll_engine.scripting.lua_patterns import PATTERNS
+from argyll_engine.scripting.lua_places import compile_error, run_error
 from argyll_engine.scripting.lua_sandbox import SANDBOX
-from argyll_engine.scripting.lua_values import MAX_RESULT_BYTES, Allowance, LuaReader, LuaValue, LuaWriter
+from argyll_engine.scripting.lua_values import Allowance, LuaReader, LuaValue, LuaWriter
 
 MAX_IDLE: Final = 10
 """Interpreters kept for later. Source: the contract, scripts §1.3."""
@@ -34,7 +35,6 @@ MAX_LOADED: Final = 256
 """Programs that one interpreter keeps loaded; they take from its memory, so fewer than are kept compiled."""
 
 NO_LIMIT: Final = 0
-_MEGABYTE: Final = 1_048_576
 _IDENTIFIER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _RESERVED: Final = frozenset(
     {"and", "break", "do", "else", "elseif", "end", "false", "for", "function", "goto", "if", "in", "local", "nil"}
@@ -42,34 +42,11 @@ _RESERVED: Final = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LuaLimits:
-    """What one run may use."""
-
-    timeout_ms: int
-    memory_mb: int
-
-    @property
-    def memory_bytes(self) -> int:
-        """The memory limit in bytes."""
-        return self.memory_mb * _MEGABYTE
-
-    @property
-    def memory_refusal(self) -> str:
-        """The error of a run that needs more memory."""
-        return f"script exceeded its memory limit of {self.memory_mb} MB"
-
-    @property
-    def time_refusal(self) -> str:
-        """The error of a run that needs more time."""
-        return f"script exceeded its time limit of {self.timeout_ms} ms"
-
-
 class LuaLanguage:
     """Compiles Lua; may be shared by threads, each of which then works in an interpreter of its own."""
 
-    def __init__(self, *, timeout_ms: int, memory_mb: int) -> None:
-        self._limits = LuaLimits(timeout_ms=timeout_ms, memory_mb=memory_mb)
+    def __init__(self, limits: ScriptLimits) -> None:
+        self._limits = limits
         self._idle: list[_Interpreter] = []
         self._lock = threading.Lock()
 
@@ -130,8 +107,13 @@ class _Interpreter:
     The memory limit is on only while a script runs: lupa's own allocations cannot fail without ending the process.
     """
 
-    def __init__(self, limits: LuaLimits) -> None:
+    def __init__(self, limits: ScriptLimits) -> None:
         self._limits = limits
+        self._refusals = {
+            b"time": limits.time_refusal,
+            b"memory": limits.memory_refusal,
+            b"steps": limits.steps_refusal,
+        }
         self._lua = lua52.LuaRuntime(
             encoding=None,
             attribute_filter=_refuse_attribute,
@@ -140,7 +122,7 @@ class _Interpreter:
             max_memory=NO_LIMIT,
         )
         self._compile, self._bind, self._run, self._take, self._describe, self._array = self._lua.execute(
-            SANDBOX, limits.timeout_ms / 1_000, limits.memory_bytes, time.thread_time, PATTERNS, PLANS
+            SANDBOX, limits.timeout_ms / 1_000, limits.memory_bytes, limits.max_steps, time.thread_time, PATTERNS, PLANS
         )
         self._loaded: OrderedDict[LuaProgram, LuaValue] = OrderedDict()
         self._struck = False
@@ -158,7 +140,7 @@ class _Interpreter:
             return chunk
         loaded = self._compile(program.source)
         if isinstance(loaded, tuple):  # nil and a message
-            raise ScriptCompileError(_text(loaded[1]))
+            raise compile_error(_text(loaded[1]), program.source, _prologue(program.names), self._fault_of)
         self._loaded[program] = loaded
         if len(self._loaded) > MAX_LOADED:
             self._loaded.popitem(last=False)
@@ -166,13 +148,18 @@ class _Interpreter:
 
     def evaluate(self, program: LuaProgram, values: Mapping[Name, JSONValue]) -> JSONValue:
         """The first value that the program returns, as JSON. Raises ScriptError."""
-        refusal = f"script result is larger than {MAX_RESULT_BYTES // _MEGABYTE} MB"
-        return LuaReader(_is_table, Allowance(MAX_RESULT_BYTES, refusal)).read(self._result(program, values))
+        allowance = Allowance(self._limits.max_result_bytes, self._limits.result_refusal)
+        return LuaReader(_is_table, allowance).read(self._result(program, values))
 
     def holds(self, program: LuaProgram, values: Mapping[Name, JSONValue]) -> bool:
         """Whether the first value that the program returns is neither nil nor false. Raises ScriptError."""
         result = self._result(program, values)
         return result is not None and result is not False
+
+    def _fault_of(self, source: bytes) -> str | None:
+        """What a chunk fails to compile with, if it does."""
+        loaded = self._compile(source)
+        return _text(loaded[1]) if isinstance(loaded, tuple) else None
 
     def _result(self, program: LuaProgram, values: Mapping[Name, JSONValue]) -> LuaValue:
         """The first value that the program returned, still in Lua."""
@@ -185,9 +172,9 @@ class _Interpreter:
         if ending == b"ok":
             return self._take()
         if ending == b"error":
-            raise ScriptRunError(_text(self._describe()))
+            raise run_error(_text(self._describe()))
         self._struck = True
-        raise ScriptRunError(self._limits.memory_refusal if ending == b"memory" else self._limits.time_refusal)
+        raise ScriptRunError(self._refusals[ending])
 
     def _run_limited(self, chunk: LuaValue) -> LuaValue:
         self._lua.set_max_memory(self._limits.memory_bytes)
@@ -206,8 +193,11 @@ def _source(text: str, names: tuple[Name, ...]) -> bytes:
     for name in names:
         if not _IDENTIFIER.fullmatch(name) or name in _RESERVED:
             raise ScriptCompileError(f'argument name is not a Lua identifier: "{name}"')
-    prologue = f"local {', '.join(names)} = ...; " if names else ""
-    return (prologue + text).encode("utf-8", "surrogatepass")
+    return _prologue(names) + text.encode("utf-8", "surrogatepass")
+
+
+def _prologue(names: tuple[Name, ...]) -> bytes:
+    return f"local {', '.join(names)} = ...; ".encode() if names else b""
 
 
 def _refuse_attribute(_object: object, name: object, _is_setting: bool) -> NoReturn:

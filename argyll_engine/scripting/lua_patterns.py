@@ -6,7 +6,8 @@ only where a bound on their steps is small (`is_cheap`; the bound is made in `lu
 through a matcher written in Lua, which the sandbox interrupts like the script itself. What native calls are thought
 to cost adds up, so that many small ones do not hide from the clock either.
 
-The chunk takes the function that looks at the clock and the text of the plans, and gives back the four functions.
+The chunk takes the function that looks at the clock and the text of the plans, and gives back the four functions,
+and one that counts costs.
 A capture is always written anew before it is read, so nothing is undone when the matcher goes back.
 
 Source: the Lua 5.2 reference manual, section 6.4.1.
@@ -292,5 +293,5 @@ local function gsub(text, pattern, replacement, limit)
   return concat(pieces), count
 end
 
-return find, match, gmatch, gsub
+return find, match, gmatch, gsub, charge
 """

@@ -15,13 +15,11 @@ from argyll_engine.model.ids import JSONValue
 MAX_DEPTH: Final = 100
 """Levels of nesting that cross the border; deeper values are refused, which also ends cycles."""
 
-MAX_RESULT_BYTES: Final = 16 * 1_048_576
-"""Size of a script's result, as much as a step may answer over HTTP."""
-
 MAX_EXACT: Final = 2**53
 """Integers up to here are exact in Lua, whose numbers are doubles."""
 
 _MAX_ARRAY_WITH_HOLES: Final = 100_000  # what fits on Lua's stack with room to spare; beyond it `#` is unspecified
+_MAX_WHOLE: Final = 1e21  # from here on the reference writes numbers with an exponent
 _MAX_PATH: Final = 80  # characters of a path that an error names
 _TABLE_BYTES: Final = 56
 _ENTRY_BYTES: Final = 40
@@ -169,10 +167,11 @@ def _double(number: int | float, name: str) -> float:
         raise ScriptRunError(f'argument "{name}" is a number too large for Lua') from exc
 
 
-def _finite(number: float, path: str) -> float:
+def _finite(number: float, path: str) -> int | float:
+    """The number, as an integer where the reference writes it without an exponent."""
     if not math.isfinite(number):
         raise ScriptRunError(f"{_place(path)} is a number that JSON cannot carry: {number}")
-    return number
+    return int(number) if number.is_integer() and abs(number) < _MAX_WHOLE else number
 
 
 def _is_array(entries: Mapping[LuaValue, LuaValue]) -> bool:

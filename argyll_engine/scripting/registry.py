@@ -14,6 +14,7 @@ from argyll_engine.model.attribute import ScriptConfig
 from argyll_engine.model.ids import JSONValue, Name
 from argyll_engine.scripting import jpath
 from argyll_engine.scripting.ale_language import AleLanguage
+from argyll_engine.scripting.limits import MAX_RESULT_BYTES, MAX_STEPS, ScriptLimits
 from argyll_engine.scripting.lua import LuaLanguage
 
 MAX_COMPILED: Final = 4_096
@@ -59,18 +60,30 @@ class ScriptRegistry:
     Args:
         timeout_ms: processor time that one run may use.
         memory_mb: memory that one run may use.
+        max_steps: steps that one run may take, as each language counts them.
+        max_result_bytes: size of one result.
     """
 
-    def __init__(self, *, timeout_ms: int, memory_mb: int) -> None:
+    def __init__(
+        self,
+        *,
+        timeout_ms: int,
+        memory_mb: int,
+        max_steps: int = MAX_STEPS,
+        max_result_bytes: int = MAX_RESULT_BYTES,
+    ) -> None:
+        limits = ScriptLimits(
+            timeout_ms=timeout_ms, memory_mb=memory_mb, max_steps=max_steps, max_result_bytes=max_result_bytes
+        )
         languages: dict[str, Language] = {
-            "ale": AleLanguage(timeout_ms=timeout_ms, memory_mb=memory_mb),
-            "lua": LuaLanguage(timeout_ms=timeout_ms, memory_mb=memory_mb),
+            "ale": AleLanguage(limits),
+            "lua": LuaLanguage(limits),
             # the next language is a row here
         }
         self._compile: dict[str, Compile] = {
             name: lru_cache(maxsize=MAX_COMPILED)(language.compile) for name, language in languages.items()
         }
-        paths = jpath.JpathLanguage(timeout_ms=timeout_ms, memory_mb=memory_mb)
+        paths = jpath.JpathLanguage(limits)
         self._compile_path = lru_cache(maxsize=jpath.MAX_COMPILED)(paths.compile)
 
     def check(self, script: ScriptConfig, names: tuple[Name, ...]) -> None:

@@ -64,9 +64,25 @@ class Keys:
         """Until when each worker is taken to be alive."""
         return f"{self._root}workers"
 
+    def held_steps(self) -> str:
+        """Steps for whose health flows wait."""
+        return f"{self._root}held"
+
+    def held(self, step_id: str) -> str:
+        """Flows that wait for the health of one step."""
+        return f"{self._root}held:{escape(step_id)}"
+
     def lease(self, name: str) -> str:
         """Owner of a named lease."""
         return f"{self._root}lease:{escape(name)}"
+
+    def memo(self) -> str:
+        """Results of memoizable steps."""
+        return f"{self._root}memo"
+
+    def memo_order(self) -> str:
+        """The order in which those results were last used."""
+        return f"{self._root}memo:order"
 
     def _stream(self, stream_id: StreamID) -> str:
         return self._root + _SEPARATOR.join(map(escape, stream_id))

@@ -2,8 +2,10 @@
 """The stores in memory, with the promises of those on Redis and the same contract tests. Called by tests.
 
 One backend is what one Redis would be: the stores, indexes and leases made on it see each other's writes.
+Long because they all stand on that one backend, and none of them has more than a few lines a verb.
 """
 
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Condition
@@ -11,7 +13,8 @@ from time import monotonic
 from typing import Final
 
 from argyll_engine.model.flow import FlowStatus
-from argyll_engine.model.ids import FlowID, StreamID, Token, is_child
+from argyll_engine.model.ids import FlowID, StepID, StreamID, Token, is_child
+from argyll_engine.model.invocation import Succeeded
 from argyll_engine.model.listing import FlowItem, FlowPage, FlowQuery, Sort
 from argyll_engine.ports import (
     Commit,
@@ -65,6 +68,8 @@ class MemoryBackend:
     leases: dict[str, tuple[str, int]] = field(default_factory=dict)
     queues: dict[str, list[bytes]] = field(default_factory=dict)
     acknowledged: set[str] = field(default_factory=set)
+    held_flows: dict[StepID, set[FlowID]] = field(default_factory=dict)
+    memo: OrderedDict[str, Succeeded] = field(default_factory=OrderedDict)
     feed: list[Note] = field(default_factory=list)
     feed_max_length: int = 10_000
     note_count: int = 0
@@ -237,6 +242,59 @@ class MemoryFlowIndex:
             and row.status in wanted_statuses(query)
             and query.labels.items() <= self._backend.labels.get(row.id, {}).items()
         )
+
+
+class MemoryHeldFlows:
+    """Implements `ports.HeldFlows`."""
+
+    def __init__(self, backend: MemoryBackend) -> None:
+        self._backend = backend
+
+    def add(self, step_id: StepID, flow_id: FlowID) -> None:
+        """Note that a flow waits for a step."""
+        with self._backend.lock:
+            self._backend.held_flows.setdefault(step_id, set()).add(flow_id)
+
+    def take(self, step_id: StepID, limit: int) -> tuple[FlowID, ...]:
+        """Some of the flows that wait for a step, which wait no longer."""
+        with self._backend.lock:
+            waiting = self._backend.held_flows.get(step_id, set())
+            taken = tuple(sorted(waiting)[:limit])
+            waiting.difference_update(taken)
+        return taken
+
+    def steps(self) -> tuple[StepID, ...]:
+        """The steps that flows wait for."""
+        with self._backend.lock:
+            return tuple(step_id for step_id, waiting in self._backend.held_flows.items() if waiting)
+
+
+class MemoryMemo:
+    """Implements `ports.Memo`."""
+
+    def __init__(self, backend: MemoryBackend, *, capacity: int) -> None:
+        self._backend, self._capacity = backend, capacity
+
+    def find(self, keys: Sequence[str]) -> Sequence[Succeeded | None]:
+        """What is kept under each key, which counts as its use."""
+        with self._backend.lock:
+            return tuple(map(self._used, keys))
+
+    def keep(self, results: Mapping[str, Succeeded]) -> Mapping[str, Succeeded]:
+        """What is kept under each key from now on."""
+        with self._backend.lock:
+            return {key: self._added(key, result) for key, result in results.items()}
+
+    def _used(self, key: str) -> Succeeded | None:
+        if key in self._backend.memo:
+            self._backend.memo.move_to_end(key)
+        return self._backend.memo.get(key)
+
+    def _added(self, key: str, result: Succeeded) -> Succeeded:
+        kept = self._backend.memo.setdefault(key, result)
+        while len(self._backend.memo) > self._capacity:
+            self._backend.memo.popitem(last=False)
+        return kept
 
 
 def _monotonic_ms() -> int:

@@ -5,7 +5,8 @@ Made by wiring, once for the engine's aggregates (trimmed by snapshots) and once
 `ports.py`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from redis import Redis
@@ -18,6 +19,7 @@ from argyll_engine.ports import (
     Committed,
     LoadRequest,
     QueueEntry,
+    QueueForm,
     SequenceConflict,
     Snapshot,
     Stream,
@@ -26,6 +28,19 @@ from argyll_engine.store.connect import translated
 from argyll_engine.store.feed import DEFAULT_FEED_LENGTH, feed_name
 from argyll_engine.store.keys import Keys
 from argyll_engine.store.scripts import ScriptCall, ScriptRunner, read_script
+
+
+@dataclass(frozen=True, slots=True)
+class StreamDeliveries:
+    """How deliveries of a broker on streams are acknowledged.
+
+    Args:
+        group: Consumer group of its streams.
+        split: From a delivery's tag to stream and entry; raises ValueError for one that is not in a stream.
+    """
+
+    group: str
+    split: Callable[[str], tuple[str, str]]
 
 
 class RedisEventStore:
@@ -39,6 +54,7 @@ class RedisEventStore:
         unacked_key: Hash of the broker's unacknowledged messages, if the broker is this Redis; else empty.
         unacked_index_key: Sorted set beside it. Source: kombu, `kombu/transport/redis.py`, class QoS.
         feed_max_length: Notes that the feed keeps at least; somewhat older ones may be there.
+        deliveries: Set if the broker keeps its messages in streams on this Redis.
     """
 
     def __init__(
@@ -51,6 +67,7 @@ class RedisEventStore:
         unacked_key: str = "",
         unacked_index_key: str = "",
         feed_max_length: int = DEFAULT_FEED_LENGTH,
+        deliveries: StreamDeliveries | None = None,
     ) -> None:
         self._client, self._name, self._trimmed = client, store_name, trimmed
         self._keys = keys = Keys(prefix)
@@ -58,6 +75,7 @@ class RedisEventStore:
         self._commit, self._load, self._snapshot = map(read_script, ("commit", "load", "snapshot"))
         self._indexes = (keys.statuses(), keys.due(), *map(keys.status, FlowStatus), keys.feed())
         self._feed_max_length = feed_max_length
+        self._deliveries = deliveries
         self._unacked = (unacked_key, unacked_index_key) if unacked_key and unacked_index_key else ()
 
     def load(self, requests: Sequence[LoadRequest]) -> Sequence[Stream]:
@@ -103,7 +121,7 @@ class RedisEventStore:
         is_root = not is_child(flow_id)
         labels = [pair for pair in index.labels.items() if all(pair)] if index and is_root else []
         queues = _by_queue(commit.entries)
-        tag = commit.delivery_tag if self._unacked else ""
+        delivery, delivery_keys = self._delivery(commit.delivery_tag)
         keys = [
             self._keys.events(stream_id),
             self._keys.snapshot(stream_id),
@@ -111,7 +129,7 @@ class RedisEventStore:
             *self._indexes,
             *(self._keys.label(name, value) for name, value in labels),
             *queues,
-            *(self._unacked if tag else ()),
+            *delivery_keys,
         ]
         args: list[str | bytes | int] = [
             commit.expected_sequence,
@@ -120,7 +138,7 @@ class RedisEventStore:
             flow_id,
             int(is_root),
             "" if commit.due_at_ms is None else commit.due_at_ms,
-            tag,
+            delivery,
             len(commit.events),
             len(commit.claims),
             len(commit.released),
@@ -128,20 +146,30 @@ class RedisEventStore:
             len(queues),
             feed_name(stream_id),
             self._feed_max_length,
+            self._deliveries.group if self._deliveries else "",
             *commit.events,
             *(part for claim in commit.claims for part in (claim.token, claim.worker_id)),
             *commit.released,
         ]
-        for payloads in queues.values():
-            args += (len(payloads), *payloads)
+        for entries in queues.values():
+            args += (entries[0].form, len(entries), entries[0].wake)
+            for entry in entries:
+                args += (entry.due_ms, entry.payload) if entry.form is QueueForm.DELAYED else (entry.payload,)
         return ScriptCall(self._commit, keys, args)
 
+    def _delivery(self, tag: str) -> tuple[str, tuple[str, ...]]:
+        """What the script acknowledges, and the keys where that is noted; nothing if the broker is elsewhere."""
+        if tag and self._deliveries is not None:
+            stream, entry_id = self._deliveries.split(tag)
+            return entry_id, (stream,)
+        return (tag, self._unacked) if tag and self._unacked else ("", ())
 
-def _by_queue(entries: Sequence[QueueEntry]) -> dict[str, list[bytes]]:
-    """The payloads of each queue, in their order."""
-    queues: dict[str, list[bytes]] = {}
+
+def _by_queue(entries: Sequence[QueueEntry]) -> dict[str, list[QueueEntry]]:
+    """The messages of each queue, in their order."""
+    queues: dict[str, list[QueueEntry]] = {}
     for entry in entries:
-        queues.setdefault(entry.key, []).append(entry.payload)
+        queues.setdefault(entry.key, []).append(entry)
     return queues
 
 

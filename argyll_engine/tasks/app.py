@@ -10,7 +10,8 @@ from celery import Celery
 from kombu import Queue
 
 from argyll_engine.config import EngineConfig
-from argyll_engine.dispatch import BEAT_QUEUE, QUEUES, STEPS_QUEUE, SWEEP
+from argyll_engine.dispatch import BEAT_QUEUE, CHECK_HEALTH, QUEUES, STEPS_QUEUE, SWEEP
+from argyll_engine.transport import SCHEMES as STREAM_SCHEMES
 
 APP_NAME: Final = "argyll"
 
@@ -19,7 +20,7 @@ def make_celery(config: EngineConfig) -> Celery:
     """The app; it connects to nothing before it publishes or consumes."""
     app = Celery(APP_NAME, set_as_current=False)
     app.conf.update(
-        broker_url=config.broker_url or config.flow_redis.broker_url(),
+        broker_url=config.broker_url or config.flow_redis.streams_url(),
         broker_transport_options=_transport_options(config),
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
@@ -37,28 +38,37 @@ def make_celery(config: EngineConfig) -> Celery:
         enable_utc=True,
         timezone="UTC",
         beat_schedule={
-            SWEEP: {
-                "task": SWEEP,
-                "schedule": config.recovery_interval_seconds,
-                "options": {"queue": BEAT_QUEUE, "expires": config.recovery_interval_seconds},
-            },
+            SWEEP: _every(SWEEP, config.recovery_interval_seconds),
+            CHECK_HEALTH: _every(CHECK_HEALTH, config.health_check_interval_seconds),
         },
     )
     return app
 
 
 def queue_key_prefix(config: EngineConfig) -> str:
-    """What the stock Redis transport puts before every key: the hash tag of the flow store, so that a commit may
-    write to the queues."""
-    return f"{{{config.flow_redis.prefix}}}:celery:"
+    """What a transport on the flow store's Redis puts before every key."""
+    return config.queue_key_prefix
 
 
 def shares_flow_redis(config: EngineConfig) -> bool:
-    """Whether the queues live on the flow store's Redis, so that a commit can put messages into them."""
-    return config.broker_url in ("", config.flow_redis.broker_url())
+    """Whether the queues of Celery's stock transport live on the flow store's Redis, so that a commit can put
+    messages into them."""
+    return config.broker_url == config.flow_redis.broker_url()
+
+
+def _every(task: str, interval_seconds: float) -> dict[str, Any]:
+    """A periodic task; what nobody has taken before the next one is due is dropped."""
+    return {
+        "task": task,
+        "schedule": interval_seconds,
+        "options": {"queue": BEAT_QUEUE, "expires": interval_seconds},
+    }
 
 
 def _transport_options(config: EngineConfig) -> dict[str, Any]:
+    if config.broker_url == "" or config.broker_url.startswith(STREAM_SCHEMES):
+        # Consumers show that they live as often as workers do; no time limit of a task depends on it.
+        return {"visibility_timeout": config.worker_lease_seconds, "global_keyprefix": queue_key_prefix(config)}
     options: dict[str, Any] = {"visibility_timeout": config.visibility_timeout_seconds}
     if shares_flow_redis(config):
         options |= config.flow_redis.broker_options() | {"global_keyprefix": queue_key_prefix(config)}

@@ -6,7 +6,15 @@ from typing import Any
 from celery import Celery
 
 from argyll_engine import log as logs
-from argyll_engine.dispatch import COMPLETE_PARENT, RUN_COMPENSATION, RUN_WORK, SWEEP, WAKE_STEP
+from argyll_engine.dispatch import (
+    CHECK_HEALTH,
+    COMPLETE_PARENT,
+    RELEASE_HELD,
+    RUN_COMPENSATION,
+    RUN_WORK,
+    SWEEP,
+    WAKE_STEP,
+)
 from argyll_engine.errors import TransientError
 from argyll_engine.model.ids import FlowID, StepID, Token
 from argyll_engine.wiring import Worker
@@ -46,10 +54,21 @@ def register_tasks(app: Celery, worker: Worker) -> None:
         """Look at a step whose deadline has come."""
         worker.runner.wake(FlowID(flow_id), StepID(step_id))
 
+    @app.task(name=RELEASE_HELD, **_WHEN_AWAY)
+    def release_held(step_id: str, watch: str) -> None:
+        """Look whether a step is well again, and send what waits for it."""
+        worker.held.release(StepID(step_id), watch)
+
+    @app.task(name=CHECK_HEALTH)
+    def check_health() -> None:
+        """Begin a round of health checks."""
+        worker.checks.begin()
+
     @app.task(name=SWEEP)
     def sweep() -> None:
         """Look for flows without a sign of life; the next sweep makes up for one that fails."""
         try:
             worker.recovery.sweep()
+            worker.held.revive()
         except TransientError as exc:
             log.warning("redis connection lost", error=str(exc))

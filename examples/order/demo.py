@@ -18,8 +18,8 @@ import click
 from rich.console import Console
 from rich.live import Live
 
-from argyll_api.cli.client import EngineClient
-from argyll_api.cli.output import ZERO_TIME, print_events
+from argyll_api.cli.output import print_events
+from argyll_api.client import Client, Flow
 from examples.order import children
 from examples.order.report import Outcome, build_outcome, legend, print_outcomes, progress_table
 from examples.order.services import PORTS
@@ -43,58 +43,53 @@ def main(url: str, as_json: bool, timeout_seconds: float) -> None:
     console = Console(stderr=as_json, highlight=False)
     with ExitStack() as started:
         console.print(f"using the engine at {url}" if url else "starting an engine and the four services of the shop")
-        client = EngineClient(url or started.enter_context(children.engine()))
+        client = started.enter_context(Client(url or started.enter_context(children.engine())))
         register_steps(client, started.enter_context(children.services()))
         flows = start_orders(client)
         console.print(f"started {len(flows)} orders")
         with _progress(console) as show:
             states = follow(client, flows, show, time.monotonic() + timeout_seconds)
-        logs = {order_id: client.get("/engine/flow/{}/events", flow_id) for order_id, flow_id in flows.items()}
+        logs = {order_id: client.ask("GET", "/engine/flow/{}/events", flow_id) for order_id, flow_id in flows.items()}
     outcomes = [build_outcome(order_id, state, logs[order_id]["events"]) for order_id, state in states.items()]
     _report(outcomes, logs, as_json)
     raise SystemExit(0 if all(outcome.status == "completed" for outcome in outcomes) else 1)
 
 
-def register_steps(client: EngineClient, addresses: Mapping[str, str]) -> None:
+def register_steps(client: Client, addresses: Mapping[str, str]) -> None:
     """Registers the definitions of `steps/`, with the services at these addresses, and updates known ones."""
-    known = {step["id"] for step in client.get("/engine/step")["steps"]}
     for file in sorted(HERE.glob("steps/*.json")):
         text = file.read_text(encoding="utf-8")
         for name, port in PORTS.items():
             text = text.replace(f"http://localhost:{port}/", f"{addresses[name]}/")
-        step = json.loads(text)
-        if step["id"] in known:
-            client.put("/engine/step/{}", step["id"], body=step)
-        else:
-            client.post("/engine/step", step)
+        client.steps.put(json.loads(text))
 
 
-def start_orders(client: EngineClient) -> dict[str, str]:
+def start_orders(client: Client) -> dict[str, str]:
     """The flow ids by order, all started; new ones every time, so that an engine can be used again."""
     run, flows = secrets.token_hex(3), {}
     for order in json.loads((HERE / "orders.json").read_text(encoding="utf-8")):
-        init = {name: [value] for name, value in order.items() if name != "id"}
+        init = {name: value for name, value in order.items() if name != "id"}
         labels = {"example": "order", "run": run, "customer": order["customer_id"]}
-        body = {"id": f"{order['id']}-{run}", "goals": [GOAL], "init": init, "labels": labels}
-        flows[order["id"]] = client.post("/engine/flow", body)["flow_id"]
+        flows[order["id"]] = client.flows.start(f"{order['id']}-{run}", [GOAL], init, labels=labels)
     return flows
 
 
-def follow(client: EngineClient, flows: Mapping[str, str], show: Show, deadline: float) -> dict[str, Json]:
+def follow(client: Client, flows: Mapping[str, str], show: Show, deadline: float) -> dict[str, Json]:
     """The last state of every flow by order: when all have ended, or when the time is over."""
-    states: dict[str, Json] = {}
+    states: dict[str, Flow] = {}
     while True:
         for order_id, flow_id in flows.items():
-            if order_id not in states or not _has_ended(states[order_id]):
-                states[order_id] = client.get("/engine/flow/{}", flow_id)
-        show(states)
-        if all(map(_has_ended, states.values())) or time.monotonic() > deadline:
-            return states
+            if order_id not in states or states[order_id].deactivated_at is None:
+                states[order_id] = client.flows.get(flow_id)
+        answers = {order_id: dict(state.answer) for order_id, state in states.items()}
+        show(answers)
+        if all(state.deactivated_at for state in states.values()) or time.monotonic() > deadline:
+            return answers
         time.sleep(POLL_SECONDS)
 
 
 def _has_ended(state: Json) -> bool:
-    return bool(state["deactivated_at"] != ZERO_TIME)
+    return bool(Flow.from_json(state).deactivated_at)
 
 
 @contextmanager

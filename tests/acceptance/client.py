@@ -5,9 +5,12 @@ import json
 import time
 import urllib.error
 import urllib.request
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
+
+from tests.acceptance.folding import faults_of_log, fold
 
 T = TypeVar("T")
 
@@ -25,6 +28,11 @@ def eventually(what: str, look: Callable[[], T | None], patience_seconds: float 
     return found
 
 
+def fresh_id(stem: str) -> str:
+    """An id that no other test has."""
+    return f"{stem}-{uuid.uuid4().hex[:10]}"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Answer:
     """An HTTP answer; `headers` have lower-case names."""
@@ -40,8 +48,8 @@ class Answer:
 
 
 def request(url: str, method: str = "GET", body: Any = None, content_type: str = "application/json") -> Answer:
-    """The answer to one request, whatever its status. Raises OSError when there is none."""
-    payload = None if body is None else json.dumps(body).encode()
+    """The answer to one request, whatever its status; bytes are sent as they are. Raises OSError without an answer."""
+    payload = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
     wanted = urllib.request.Request(url, payload, {"Content-Type": content_type}, method=method)
     try:
         with urllib.request.urlopen(wanted, timeout=30) as received:
@@ -70,6 +78,14 @@ class Client:
         """POST."""
         return request(self.base_url + path, "POST", body)
 
+    def put(self, path: str, body: Any) -> Answer:
+        """PUT."""
+        return request(self.base_url + path, "PUT", body)
+
+    def delete(self, path: str) -> Answer:
+        """DELETE."""
+        return request(self.base_url + path, "DELETE")
+
     def register(self, *steps: Mapping[str, Any]) -> None:
         """Registers steps."""
         for step in steps:
@@ -83,11 +99,25 @@ class Client:
 
     def start(self, flow_id: str, goals: Sequence[str], init: Mapping[str, Any] | None = None) -> str:
         """The id of a flow that was started; each initial value is a single one."""
-        values = {name: [value] for name, value in (init or {}).items()}
-        answer = self.post("/engine/flow", {"id": flow_id, "goals": list(goals), "init": values})
+        return self.start_with(flow_id, goals, {name: [value] for name, value in (init or {}).items()})
+
+    def start_with(self, flow_id: str, goals: Sequence[str], init: Mapping[str, Sequence[Any]], **more: Any) -> str:
+        """The id of a flow that was started; initial values are lists of candidates, `more` is more of the body."""
+        answer = self.post("/engine/flow", {"id": flow_id, "goals": list(goals), "init": init} | more)
         assert 201 == answer.status, answer.body
         started: str = answer.json["flow_id"]
         return started
+
+    def run(self, flow_id: str, goals: Sequence[str], init: Mapping[str, Any] | None = None) -> Any:
+        """The flow as it is served at its end, whose log is in order and amounts to it."""
+        return self.checked_end(self.start(flow_id, goals, init))
+
+    def checked_end(self, flow_id: str) -> Any:
+        """The same of a flow that was started before."""
+        state, events = self.await_end(flow_id), self.events(flow_id)
+        assert [] == faults_of_log(events)
+        assert fold(events) == state
+        return state
 
     def state(self, flow_id: str) -> Any:
         """The flow as it is served."""

@@ -24,7 +24,8 @@ def fold(events: Sequence[Any]) -> State:
             state = _flow_started(at, data)
         elif event["type"] in FOLDS:
             FOLDS[event["type"]](state, at, data)
-            state["last_updated"] = at
+            if event["type"] != "comp_started":
+                state["last_updated"] = at
     return _trimmed(state)
 
 
@@ -134,6 +135,12 @@ FOLDS: dict[str, Callable[[State, str, Any], None]] = {
     "work_retry_scheduled": _work(
         status="pending", error="error", retry_count="retry_count", next_retry_at="next_retry_at"
     ),
+    "comp_started": _work(status="compensating", next_retry_at="never"),
+    "comp_retry_scheduled": _work(
+        status="compensating", error="error", retry_count="retry_count", next_retry_at="next_retry_at"
+    ),
+    "comp_succeeded": _work(status="compensated", completed_at="at"),
+    "comp_failed": _work(status="compensation_failed", completed_at="at", error="error"),
 }
 
 

@@ -18,10 +18,12 @@ GATE_SECONDS = 60.0
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """One request that arrived."""
+    """One request that arrived; `arguments` are its body, None without one."""
 
     arguments: Any
     headers: Mapping[str, str]
+    method: str = "POST"
+    path: str = ""
 
     @property
     def token(self) -> str:
@@ -36,10 +38,16 @@ class Call:
 
 @dataclass(frozen=True, kw_only=True)
 class Reply:
-    """One answer; it is held back until `gate` is open, after `before` was carried out."""
+    """One answer; it is held back until `gate` is open, after `before` was carried out. Bytes are sent as they are.
+
+    The body of an answer with a `body_gate` follows its headers when that gate opens.
+    """
 
     body: Any = field(default_factory=dict)
     status: int = 200
+    content_type: str = "application/json"
+    location: str = ""
+    body_gate: threading.Event | None = None
     gate: threading.Event | None = None
     before: Callable[[Call], object] | None = None
 
@@ -89,24 +97,31 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     server: "_Server"
 
-    def do_POST(self) -> None:
+    def _answer(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         headers = {name.lower(): value for name, value in self.headers.items()}
-        call = Call(arguments=json.loads(body), headers=headers)
-        reply = self.server.endpoints[self.path.strip("/")].reply_to(call)
+        arguments = json.loads(body) if body else None
+        call = Call(arguments=arguments, headers=headers, method=self.command, path=self.path)
+        reply = self.server.endpoints[self.path.strip("/").partition("/")[0]].reply_to(call)
         if reply.before is not None:
             reply.before(call)
         if reply.gate is not None:
             reply.gate.wait(GATE_SECONDS)
         self._send(reply)
 
+    do_GET = do_POST = do_PUT = do_DELETE = _answer
+
     def _send(self, reply: Reply) -> None:
-        body = json.dumps(reply.body).encode()
+        body = reply.body if isinstance(reply.body, bytes) else json.dumps(reply.body).encode()
         try:
             self.send_response(reply.status)
-            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Type", reply.content_type)
             self.send_header("Content-Length", str(len(body)))
+            if reply.location:
+                self.send_header("Location", reply.location)
             self.end_headers()
+            if reply.body_gate is not None:
+                reply.body_gate.wait(GATE_SECONDS)
             self.wfile.write(body)
         except OSError:
             self.close_connection = True  # who asked was killed

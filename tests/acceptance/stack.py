@@ -43,7 +43,7 @@ class Part:
     """One process: a command line that can be started, killed and started again."""
 
     def __init__(self, argv: tuple[str, ...], environment: Mapping[str, str], log: Path) -> None:
-        self._argv, self._environment, self._log = argv, dict(environment), log
+        self.argv, self.environment, self._log = argv, dict(environment), log
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -62,7 +62,7 @@ class Part:
         if not self.is_running:
             with self._log.open("ab") as log:
                 self._process = subprocess.Popen(
-                    self._argv, cwd=ROOT, env=self._environment, stdout=log, stderr=subprocess.STDOUT
+                    self.argv, cwd=ROOT, env=self.environment, stdout=log, stderr=subprocess.STDOUT
                 )
 
     def kill(self) -> None:
@@ -95,7 +95,7 @@ class Part:
 
     def twin(self) -> "Part":
         """Another process of the same command line."""
-        return Part(self._argv, self._environment, self._log)
+        return Part(self.argv, self.environment, self._log)
 
     def stop(self) -> None:
         """End it in order, or by force after a while."""
@@ -192,6 +192,17 @@ class Stack:
         finally:
             worker.resume()
             twin.stop()
+
+    @contextmanager
+    def second_api(self) -> Iterator[Client]:
+        """A client of one more API process, on a port of its own."""
+        port = str(_free_port())
+        part = Part(self.api.argv, {**self.api.environment, "API_PORT": port}, self.log)
+        part.start()
+        try:
+            yield Client(f"http://127.0.0.1:{port}")
+        finally:
+            part.stop()
 
     def kill_redis(self) -> None:
         """Kill the flow store's Redis."""

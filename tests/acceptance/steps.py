@@ -51,3 +51,46 @@ def lua(text: str) -> Body:
 def retries(count: int, backoff_ms: int, kind: str = "fixed", most_ms: int = 60_000) -> Body:
     """The `work_config` of a step."""
     return {"max_retries": count, "init_backoff": backoff_ms, "max_backoff": most_ms, "backoff_type": kind}
+
+
+# ---- attributes, one at a time ---------------------------------------------------------------
+
+
+def required(**config: Any) -> Body:
+    """A required input with these settings."""
+    return {"role": "required", "required": config}
+
+
+def optional(**config: Any) -> Body:
+    """An optional input with these settings."""
+    return {"role": "optional", "optional": config}
+
+
+def output(**config: Any) -> Body:
+    """An output with these settings."""
+    return {"role": "output", "output": config}
+
+
+def const(value: Any) -> Body:
+    """A constant."""
+    return {"role": "const", "const": {"value": json.dumps(value)}}
+
+
+def meta(key: str) -> Body:
+    """An argument that the engine fills from what it knows of the call."""
+    return {"role": "meta", "meta": {"key": key}}
+
+
+def jpath(text: str) -> Body:
+    """A jpath."""
+    return {"language": "jpath", "script": text}
+
+
+def ale(text: str) -> Body:
+    """An Ale script."""
+    return {"language": "ale", "script": text}
+
+
+def flow_step(step_id: str, goals: Sequence[str], specs: Body, **more: Any) -> Body:
+    """A step whose work is a flow of its own."""
+    return {"id": step_id, "name": step_id, "type": "flow", "attributes": specs, "flow": {"goals": [*goals]}} | more

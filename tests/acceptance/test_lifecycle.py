@@ -151,8 +151,9 @@ def test_predicate_decides_whether_a_step_runs(
 
 
 def test_failure_reaches_everything_that_needs_it(client: Client, services: StepServices) -> None:
-    """What needs a failed step's output fails as unreachable, down to the goal; what needs only the input runs."""
-    failing = services["lookup"].answers(Reply(status=404))
+    """What needs a failed step's output fails as unreachable, down to the goal; what needs only the input has run."""
+    gate = services.gate()
+    failing = services["lookup"].answers(Reply(status=404, gate=gate))
     client.register(
         sync("lookup", failing.url, attributes(["id"], ["user"])),
         script("greet", "return {greeting = user}", attributes(["user"], ["greeting"])),
@@ -160,6 +161,8 @@ def test_failure_reaches_everything_that_needs_it(client: Client, services: Step
         script("audit", "return {audited = id}", attributes(["id"], ["audited"])),
     )
     flow_id = client.start("cascade", ["send", "audit"], {"id": 1})
+    client.await_event(flow_id, "step_completed")  # a flow that has failed would start nothing any more
+    gate.set()
     state = client.await_end(flow_id)
     assert {"lookup": "failed", "greet": "failed", "send": "failed", "audit": "completed"} == {
         step_id: ex["status"] for step_id, ex in state["executions"].items()

@@ -74,7 +74,7 @@ def told(frames: list[Any]) -> list[tuple[int, str, Any]]:
     return [(frame["sequence"], frame["type"], frame["data"]) for frame in frames]
 
 
-def test_a_subscriber_sees_the_whole_log(client: Client) -> None:
+def test_x34_a_subscriber_sees_the_whole_log(client: Client) -> None:
     """What the API and the workers record, in order, with the data of the log."""
     client.register(*CHAIN)
     with socket_of(client) as sock:

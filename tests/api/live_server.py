@@ -14,6 +14,7 @@ from websockets.sync.client import connect
 from argyll_api.app import create_app
 from argyll_api.asgi import Application
 from argyll_api.config import ApiConfig
+from argyll_api.http_protocol import HttpConnection
 from argyll_api.socket import Connection
 from argyll_api.subscriptions import Switchboard
 from argyll_engine.codec import encode
@@ -39,7 +40,7 @@ class LiveServer:
             app, self.switchboard, threads=2, max_body_bytes=ApiConfig().max_body_bytes, **options
         )
         config = uvicorn.Config(
-            application, interface="asgi3", http="httptools", ws=connection, loop="uvloop", lifespan="on",
+            application, interface="asgi3", http=HttpConnection, ws=connection, loop="uvloop", lifespan="on",
             log_config=None, access_log=False, proxy_headers=False, server_header=False,
             timeout_graceful_shutdown=5,
         )  # fmt: skip

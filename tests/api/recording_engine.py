@@ -7,6 +7,7 @@ from argyll_engine.model.cluster import ClusterState, HealthStatus, StepHealth
 from argyll_engine.model.flow import FlowStatus
 from argyll_engine.model.listing import FlowPage
 from argyll_engine.model.plan import ExecutionPlan
+from argyll_engine.model.trial import TrialResult
 
 
 class RecordingQueries:
@@ -93,6 +94,7 @@ class RecordingEngine:
         self.plan = None
         self.error = None
         self.item_error = None
+        self.trial_result = TrialResult(value=True)
 
     def _called(self, *call):
         self.calls.append(call)
@@ -110,6 +112,11 @@ class RecordingEngine:
     def unregister_step(self, step_id):
         """Kept."""
         self._called("unregister_step", step_id)
+
+    def try_script(self, trial):
+        """The result that was laid down."""
+        self._called("try_script", trial)
+        return self.trial_result
 
     def preview_plan(self, goals, init):
         """The plan that was laid down, else one of nothing but its goals."""

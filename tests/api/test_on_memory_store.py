@@ -6,7 +6,14 @@ import pytest
 from argyll_api.app import create_app
 from argyll_api.config import ApiConfig
 from argyll_engine.config import EngineConfig
-from argyll_engine.store.memory import MemoryBackend, MemoryEventStore, MemoryFlowIndex, MemoryWorkLeases
+from argyll_engine.store.memory import (
+    MemoryBackend,
+    MemoryEventStore,
+    MemoryFlowIndex,
+    MemoryHeldFlows,
+    MemoryMemo,
+    MemoryWorkLeases,
+)
 from argyll_engine.wiring import Stores, assemble_engine, assemble_parts
 from tests.fakes import ManualClock
 
@@ -43,6 +50,8 @@ def api():
         engine=MemoryEventStore(engine),
         flows=MemoryEventStore(flows),
         index=MemoryFlowIndex(flows),
+        held=MemoryHeldFlows(flows),
+        memo=MemoryMemo(engine, capacity=1),
         engine_leases=MemoryWorkLeases(engine),
         flow_leases=MemoryWorkLeases(flows),
     )

@@ -38,9 +38,10 @@ class Rule:
 ENGINE = (
     # pure
     Rule("model.*"),
-    # msgspec here is a pure function from text to values: the answer of a step, the text of an argument
+    # msgspec here is a pure function between text and values: a step's answer, an argument, what a key is made of
     Rule("policy.outcome", ("model", "errors"), ("msgspec",)),
     Rule("policy.arguments", ("model", "errors"), ("msgspec",)),
+    Rule("policy.memo_key", ("model", "errors"), ("msgspec",)),
     Rule("policy.*", ("model", "errors")),
     Rule("evolve.*", ("model", "errors")),
     Rule("plan.*", ("model", "policy", "errors")),
@@ -61,16 +62,26 @@ ENGINE = (
     Rule("aggregates", ("model", "decide", "evolve", "react", "ports", "codec", "errors")),
     Rule("projections", (*SHELL, "aggregates", "cache")),
     Rule("executor", (*SHELL, "projections")),
-    Rule("query", (*SHELL, "projections")),
+    Rule("query", (*SHELL, "plan", "policy", "projections")),
     Rule("recovery", (*SHELL, "projections", "react")),
-    Rule("script_health", (*SHELL, "executor", "projections")),
-    Rule("compensator", (*SHELL, "policy", "executor", "projections")),
-    Rule("child_flows", (*SHELL, "plan", "policy", "executor", "projections")),
-    Rule("work_runner", (*SHELL, "policy", "child_flows", "executor", "projections", "script_health")),
-    Rule("engine", ("model", "policy", "plan", "ports", "errors", "executor", "query")),
+    Rule("memo", ("errors", "log", "model", "policy", "ports")),
+    Rule("health_view", (*SHELL, "projections")),
+    Rule("health_checks", (*SHELL, "plan", "policy", "executor", "health_view", "projections")),
+    Rule("held_work", (*SHELL, "policy", "executor", "health_view", "recovery")),
+    Rule("script_health", (*SHELL, "executor", "health_view")),
+    Rule("compensator", (*SHELL, "policy", "executor", "held_work", "projections")),
+    Rule("child_flows", (*SHELL, "plan", "policy", "executor", "memo", "projections")),
+    Rule(
+        "work_runner",
+        (*SHELL, "policy", "child_flows", "executor", "held_work", "memo", "projections", "script_health"),
+    ),
+    Rule("script_trial", ("model", "ports", "errors")),
+    Rule("engine", ("model", "policy", "plan", "ports", "errors", "executor", "memo", "query", "script_trial")),
     # adapters: never one another
     Rule("hub", ("model", "ports", "errors", "log")),
-    Rule("dispatch", ADAPTER, ("celery", "kombu")),
+    Rule("dispatch", (*ADAPTER, "transport"), ("celery", "kombu")),
+    Rule("transport.wire", (), ("kombu", "msgspec")),
+    Rule("transport*", (), ("kombu", "redis")),  # for any Celery application; knows nothing of the engine
     Rule("store.*", ADAPTER, ("redis",)),
     Rule("scripting.ale.*"),  # a language of its own, which knows nothing of the engine
     Rule("scripting.lua", ADAPTER, ("lupa",)),
@@ -80,7 +91,7 @@ ENGINE = (
     Rule("invoke.http", ADAPTER, ("urllib3",)),
     Rule("invoke.*", ADAPTER, ("msgspec",)),
     # entry
-    Rule("tasks.*", ("model", "errors", "ports", "config", "dispatch", "wiring", "log"), ("celery", "kombu")),
+    Rule("tasks.*", ("model", "errors", "ports", "config", "dispatch", "transport", "wiring", "log"), ("celery", "kombu")),
     Rule("wiring", ("*",), ("celery",)),
     Rule("", ()),  # the package itself
 )
@@ -90,13 +101,20 @@ ENGINE = (
 API_EDGE = ("model", "errors", "codec", "ports", "log", "engine", "config", "query")
 API = (
     Rule("wsgi", (*API_EDGE, "wiring")),
-    Rule("cli.client", (), ("click", "urllib3")),
+    # programs that use an engine do not load one
+    Rule("client.*", (), ("urllib3", "websockets")),
+    Rule("cli.client", (), ("click",)),
     Rule("cli.serve", ("config",), ("click", "uvicorn")),
     Rule("cli.startup", ("config", "errors", "log", "store"), ("click",)),
+    Rule("cli.ale*", ("scripting",), ("click",)),
+    Rule("cli.dead_letters", ("config", "transport"), ("click", "redis")),
     Rule("cli.*", ("config", "errors", "log", "model"), ("click", "rich")),
     Rule("schemas.*", ("model", "errors", "codec"), ("marshmallow",)),
+    Rule("openapi.*", API_EDGE, ("flask", "marshmallow", "msgspec", "werkzeug")),
     Rule("hooks", API_EDGE, ("flask", "werkzeug")),
     Rule("socket", API_EDGE, ("uvicorn", "websockets")),
+    Rule("http_protocol", (), ("uvicorn",)),
+    Rule("wait_request", (*API_EDGE, "durations"), ("flask",)),
     Rule("subscriptions", (*API_EDGE, "hub")),
     Rule("*", API_EDGE, ("flask",)),
 )

@@ -10,16 +10,20 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from argyll_engine.ports import EventStore, Feed, FlowIndex, WorkLeases
+from argyll_engine.ports import EventStore, Feed, FlowIndex, HeldFlows, Memo, WorkLeases
 from argyll_engine.store.connect import connect
 from argyll_engine.store.feed import RedisFeed
+from argyll_engine.store.held import RedisHeldFlows
 from argyll_engine.store.index import RedisFlowIndex
 from argyll_engine.store.leases import RedisWorkLeases
+from argyll_engine.store.memo import RedisMemo
 from argyll_engine.store.memory import (
     MemoryBackend,
     MemoryEventStore,
     MemoryFeed,
     MemoryFlowIndex,
+    MemoryHeldFlows,
+    MemoryMemo,
     MemoryWorkLeases,
 )
 from argyll_engine.store.redis import RedisEventStore
@@ -31,6 +35,9 @@ UNACKED_INDEX_KEY = "unacked_index"
 FEED_LENGTH = 300
 """Notes that the feeds keep at least: more than one reading, few enough to overrun."""
 
+MEMO_CAPACITY = 3
+"""Results that the memos keep."""
+
 
 @dataclass(frozen=True)
 class Backend:
@@ -40,7 +47,9 @@ class Backend:
     trimmed_store: EventStore
     index: FlowIndex
     leases: WorkLeases
+    held: HeldFlows
     feed: Feed
+    memo: Memo
     client: Redis | None = None
     memory: MemoryBackend | None = None
 
@@ -97,7 +106,9 @@ def _memory_backend() -> Backend:
         trimmed_store=MemoryEventStore(memory, trimmed=True),
         index=MemoryFlowIndex(memory),
         leases=MemoryWorkLeases(memory),
+        held=MemoryHeldFlows(memory),
         feed=MemoryFeed(memory),
+        memo=MemoryMemo(memory, capacity=MEMO_CAPACITY),
         memory=memory,
     )
 
@@ -118,6 +129,8 @@ def redis_backend(client: Redis) -> Backend:
         trimmed_store=RedisEventStore(client, prefix, store_name="engine", trimmed=True),
         index=RedisFlowIndex(client, prefix),
         leases=RedisWorkLeases(client, prefix),
+        held=RedisHeldFlows(client, prefix),
         feed=RedisFeed(client, prefix, store_name="flow"),
+        memo=RedisMemo(client, prefix, capacity=MEMO_CAPACITY),
         client=client,
     )

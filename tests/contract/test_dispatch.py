@@ -35,8 +35,9 @@ LATER = replace(RUN, queue="steps", eta=NOW + timedelta(seconds=30))
 
 @pytest.fixture
 def config(redis_server: RedisServer, client: Redis) -> EngineConfig:
-    """Flow store and broker on the test's Redis, which is empty."""
-    return EngineConfig(flow_redis=redis_server.config())
+    """Flow store and Celery's stock broker on the test's Redis, which is empty."""
+    flow_redis = redis_server.config()
+    return EngineConfig(flow_redis=flow_redis, broker_url=flow_redis.broker_url())
 
 
 @pytest.fixture

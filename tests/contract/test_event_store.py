@@ -306,7 +306,7 @@ def test_who_fell_behind_a_trimmed_log_gets_the_snapshot(backend: Backend) -> No
     assert (None, 3, some_events(2, 3)) == (at_edge.snapshot, at_edge.first_sequence, at_edge.events)
 
 
-def test_conflict_below_a_trimmed_log_brings_no_events(backend: Backend) -> None:
+def test_x28_conflict_below_a_trimmed_log_brings_no_events(backend: Backend) -> None:
     """A writer that fell behind the trimmed part is told to load again; one at its edge gets the events."""
     store = backend.trimmed_store
     commit_one(store, _catalog_commit(0, 5))

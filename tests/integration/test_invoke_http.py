@@ -230,12 +230,22 @@ def test_credentials_of_the_url(server: StepServer, client: HttpStepClient) -> N
         ("/nowhere", Failed(error="step returned HTTP error: status 302")),
         ("/elsewhere", Failed(error="step returned HTTP error: status 301")),
         ("/hang-up", transient("connection closed before an answer")),
-        ("/cut", transient("connection closed in the middle of the answer")),
     ],
 )
 def test_outcomes(server: StepServer, client: HttpStepClient, path: str, outcome: Outcome) -> None:
     """Each answer, and each way of not answering, has its outcome."""
     assert outcome == call(client, f"{server.url}{path}")
+
+
+@pytest.mark.parametrize(
+    ("path", "cause"),
+    [("/cut", "connection closed in the middle of the answer"), ("/drip-body", "timed out after 250 ms")],
+)
+def test_x31_an_answer_that_breaks_off_is_tried_again(
+    server: StepServer, client: HttpStepClient, path: str, cause: str
+) -> None:
+    """After its status and headers, by its end or by the timeout."""
+    assert transient(cause) == call(client, f"{server.url}{path}", timeout_ms=250)
 
 
 def test_an_acknowledgement(server: StepServer, client: HttpStepClient) -> None:

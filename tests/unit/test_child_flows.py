@@ -118,8 +118,8 @@ def test_children_nest():
     assert {"done": "yes"} == state_of(shop).executions["top"].outputs
 
 
-def test_a_lost_message_to_the_parent_is_made_up_for():
-    """Recovery asks after children that may have ended (X22)."""
+def test_x22_a_lost_message_to_the_parent_is_made_up_for():
+    """Recovery asks after children that may have ended."""
     shop = Workshop(answer)
     shop.start([*INNER, outer()], ["outer"], {"n": (1,)})
     shop.children.complete_parent = lambda child_id: None

@@ -18,6 +18,8 @@ from argyll_engine.model.commands import CompleteWork, RegisterStep, StartFlow, 
 from argyll_engine.model.events import StepRegistered, WorkSucceeded
 from argyll_engine.model.ids import CATALOG_STREAM, FlowID, StepID, Token, flow_stream
 from argyll_engine.ports import LoadRequest, Snapshot
+from argyll_engine.store.memory import MemoryEventStore
+from argyll_engine.wiring import Parts
 from tests.definitions import a_step
 from tests.fakes import START
 from tests.scenario import plan_of
@@ -30,6 +32,18 @@ def start(flow_id: str, init=None) -> Request:
     """The start of a flow over PLAN."""
     return Request(
         stream_id=flow_stream(flow_id), command=StartFlow(flow_id=FlowID(flow_id), plan=PLAN, init=init or {})
+    )
+
+
+def catalog_executor(shop: Workshop, parts: Parts) -> Executor:
+    """What writes to the catalog in another process."""
+    return Executor(
+        store=parts.stores.engine,
+        projections=parts.catalog,
+        leases=shop.leases,
+        clock=shop.clock,
+        scripts=parts.scripts,
+        dispatcher=parts.dispatcher,
     )
 
 
@@ -107,20 +121,26 @@ def test_a_refusal_is_not_given_on_an_old_state():
     """A step that another process has registered meanwhile is a conflict with that, not with what was before."""
     shop = Workshop()
     shop.engine.register_step(a_step("a"))
-    elsewhere = shop.parts_of_another_process()
-    store = elsewhere.stores.engine
-    other = Executor(
-        store=store,
-        projections=elsewhere.catalog,
-        leases=shop.leases,
-        clock=shop.clock,
-        scripts=elsewhere.scripts,
-        dispatcher=elsewhere.dispatcher,
-    )
+    other = catalog_executor(shop, shop.parts_of_another_process())
     other.execute_one(Request(stream_id=CATALOG_STREAM, command=RegisterStep(step=a_step("b", name="theirs"))))
 
     with pytest.raises(StepExistsError):
         shop.engine.register_step(a_step("b", name="ours"))
+
+
+def test_x28_who_fell_behind_a_trimmed_log_loads_again():
+    """A lost race that brings no events back, because a snapshot has replaced them, is no error either."""
+    shop = Workshop()
+    shop.engine.register_step(a_step("a"))
+    elsewhere = shop.parts_of_another_process()
+    theirs = Request(stream_id=CATALOG_STREAM, command=RegisterStep(step=a_step("b")))
+    state = catalog_executor(shop, elsewhere).execute_one(theirs).state
+    snapshot = Snapshot(sequence=2, payload=elsewhere.catalog.aggregate.to_snapshot(state))
+    MemoryEventStore(shop.backend, trimmed=True).save_snapshot(CATALOG_STREAM, snapshot)
+
+    shop.engine.register_step(a_step("c"))
+
+    assert {"a", "b", "c"} == {*shop.engine.queries.catalog().steps}
 
 
 def test_threads_of_two_processes_lose_nothing():
@@ -129,15 +149,7 @@ def test_threads_of_two_processes_lose_nothing():
     executors = [shop.parts_of_another_process() for _ in range(2)]
 
     def register(number: int) -> int:
-        parts = executors[number % 2]
-        executor = Executor(
-            store=parts.stores.engine,
-            projections=parts.catalog,
-            leases=shop.leases,
-            clock=shop.clock,
-            scripts=parts.scripts,
-            dispatcher=parts.dispatcher,
-        )
+        executor = catalog_executor(shop, executors[number % 2])
         command = RegisterStep(step=a_step(f"s{number}"))
         done = executor.execute_one(Request(stream_id=CATALOG_STREAM, command=command))
         return sum(isinstance(recorded.event, StepRegistered) for recorded in done.events)

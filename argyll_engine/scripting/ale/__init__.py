@@ -7,9 +7,16 @@
 line, column and the offending form. Nothing has effects, and nothing outlives its run.
 """
 
-from argyll_engine.scripting.ale.errors import AleCompileError, AleError, AleLimitError, AleRunError
+from argyll_engine.scripting.ale.errors import (
+    AleCompileError,
+    AleError,
+    AleLimitError,
+    AleRunError,
+    AleUnfinishedError,
+)
 from argyll_engine.scripting.ale.meter import Limits, Meter
 from argyll_engine.scripting.ale.program import Script, compile_script, evaluate
+from argyll_engine.scripting.ale.session import Session, is_unfinished
 from argyll_engine.scripting.ale.tags import tagged
 
 __all__ = [
@@ -17,10 +24,13 @@ __all__ = [
     "compile_script",
     "Script",
     "tagged",
+    "Session",
+    "is_unfinished",
     "Limits",
     "Meter",
     "AleError",
     "AleCompileError",
+    "AleUnfinishedError",
     "AleRunError",
     "AleLimitError",
 ]

@@ -26,6 +26,10 @@ def local_name(compiler: Compiler, value: Value) -> Symbol:
 
 
 def _define(compiler: Compiler, form: List) -> ast.expr:
+    """What `define` of a value stands for.
+
+    Usage: (%define name value)
+    """
     name, value = arguments_of(compiler, form, 2, 2)
     symbol = local_name(compiler, name)
     if compiler.namespace.is_script:
@@ -36,6 +40,10 @@ def _define(compiler: Compiler, form: List) -> ast.expr:
 
 
 def _define_procedure(compiler: Compiler, form: List) -> ast.expr:
+    """What `define` of a procedure stands for.
+
+    Usage: (%define-lambda name procedure)
+    """
     name, value = arguments_of(compiler, form, 2, 2)
     symbol = local_name(compiler, name)
     if compiler.namespace.is_script:
@@ -67,6 +75,10 @@ def _define_variable(compiler: Compiler, symbol: Symbol, value: Value) -> ast.ex
 
 
 def _define_macro(compiler: Compiler, form: List) -> ast.expr:
+    """What `define-macro` stands for.
+
+    Usage: (%define-macro name procedure)
+    """
     name, value = arguments_of(compiler, form, 2, 2)
     if compiler.namespace.is_script:
         raise compiler.fault(f"define-macro belongs at the top of a script: {name}")
@@ -74,6 +86,10 @@ def _define_macro(compiler: Compiler, form: List) -> ast.expr:
 
 
 def _declare(compiler: Compiler, form: List) -> ast.expr:
+    """What `declare` and `private` stand for.
+
+    Usage: (%public name+)
+    """
     for name in arguments_of(compiler, form, 1):
         symbol = local_name(compiler, name)
         if not compiler.namespace.is_script:

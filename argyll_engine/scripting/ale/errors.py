@@ -3,6 +3,7 @@
 
 AleError
 ├── AleCompileError   the text is no program: reading, expanding or compiling it failed
+│   └── AleUnfinishedError  it ends too early: more of it could make it one
 ├── AleRunError       the program failed while running; `recover` and `try` see these
 └── AleLimitError     the program hit a limit; nothing inside the program can catch it
 """
@@ -42,6 +43,10 @@ class AleError(Exception):
 
 class AleCompileError(AleError):
     """The text is not a program."""
+
+
+class AleUnfinishedError(AleCompileError):
+    """The text ends in the middle of a form, a string or a comment."""
 
 
 class AleRunError(AleError):

@@ -23,9 +23,6 @@ from argyll_engine.scripting.ale.values import AleObject, AleSet, Cons, Keyword,
 JSON = Any
 """None, bool, int, float, str, a sequence of JSON or a mapping from strings to JSON."""
 
-MAX_RESULT_BYTES: Final = 16 * 1_048_576
-"""Size of a result as JSON, roughly; shared parts count wherever they appear."""
-
 MAX_RESULT_DEPTH: Final = 200
 """Levels of nesting that a result may have: what reads JSON further on is recursive."""
 
@@ -82,7 +79,10 @@ def to_json(meter: Meter, value: Value) -> JSON:
 
 
 class _Sizes:
-    """Builds JSON from the inside out; each container comes with its size and its depth."""
+    """Builds JSON from the inside out; each container comes with its size and its depth.
+
+    The size is that of the JSON text, roughly; parts that are shared count wherever they appear.
+    """
 
     def __init__(self, meter: Meter) -> None:
         self._meter = meter
@@ -110,8 +110,8 @@ class _Sizes:
             result: JSON = dict(zip(names, items, strict=True))
         else:
             result = items
-        if size > MAX_RESULT_BYTES:
-            raise AleLimitError(f"script result is larger than {MAX_RESULT_BYTES // 1_048_576} MB")
+        if size > self._meter.limits.max_result_bytes:
+            raise AleLimitError(f"script result is larger than {self._meter.limits.max_result_bytes} bytes")
         if depth > MAX_RESULT_DEPTH:
             raise AleLimitError(f"script result nests deeper than {MAX_RESULT_DEPTH} levels")
         return result, size, depth

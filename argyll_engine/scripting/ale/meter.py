@@ -3,35 +3,35 @@
 
 A step is a call of a procedure of the program, an element that a builtin walks over, or a piece of a bulk copy.
 Compiled code takes steps off `left` itself and calls `check` when there are none; time and memory are looked at then.
-Memory is guarded by the number of blocks that Python's allocator holds for the whole process, seen from the first
-look on, and only counts against a run that has taken enough steps to be the cause: no exact measure, but one that
-stops a script which keeps everything it makes.
+Memory is guarded by what the whole process holds (`footprint.py`), seen from the first look on, and only counts
+against a run that has taken enough steps to be the cause: no exact measure, but one that stops a script which keeps
+everything it makes.
 
 Python's own depth of calls is left as it is. A procedure that runs out of it goes on in a thread of its own, whose
 count begins anew (procedures have no effects, so the call that failed is simply made again).
 """
 
 import _thread
-import sys
 import time
 from dataclasses import dataclass
 from typing import Final
 
 from argyll_engine.scripting.ale.errors import AleLimitError
+from argyll_engine.scripting.ale.footprint import resident_bytes
 from argyll_engine.scripting.ale.values import Procedure, Value
 
 CHUNK: Final = 4_096
 """Steps between two looks at the clock."""
 
-BULK: Final = 16
+BULK: Final = 64
 """Bytes, or elements, of a bulk copy that count as one step."""
 
 MAX_SEGMENTS: Final = 64
 """Threads that one recursion may go through; each holds some hundred calls."""
 
 _MEGABYTE: Final = 1_048_576
-_BLOCK_BYTES: Final = 64  # of one allocated block, on average
-_STEP_BYTES: Final = 2_048  # that one step may make, at most for all but odd programs
+_STEP_BYTES: Final = 8_192  # that one step may make: a piece of a bulk copy of an object, or a long integer
+_CHECKS: Final = 2  # for each look at the memory, which costs more than one at the clock
 _HEADROOM: Final = 12  # calls that it takes to start a thread, with some to spare
 
 
@@ -42,20 +42,22 @@ class Limits:
     timeout_ms: int = 10_000
     memory_mb: int = 512
     max_steps: int = 100_000_000
+    max_result_bytes: int = 16 * _MEGABYTE
 
 
 class Meter:
     """The account of one run; used by one thread at a time."""
 
-    __slots__ = ("_blocks", "_deadline", "_left_steps", "_limits", "_segments", "left")
+    __slots__ = ("_checks", "_deadline", "_left_steps", "_resident_bytes", "_segments", "left", "limits")
 
     def __init__(self, limits: Limits) -> None:
-        self._limits = limits
+        self.limits = limits
         self._deadline = time.thread_time() + limits.timeout_ms / 1_000
         self.left = min(CHUNK, limits.max_steps)
         self._left_steps = limits.max_steps - self.left
         self._segments = 0
-        self._blocks: int | None = None
+        self._checks = 0
+        self._resident_bytes = 0
 
     def spend(self, size: int) -> None:
         """Take `size` steps. Raises AleLimitError."""
@@ -67,29 +69,31 @@ class Meter:
         """Take the steps of a copy of so many bytes or elements. Raises AleLimitError."""
         if size > BULK:
             self.spend(size // BULK)
-            if size > self._limits.memory_mb * _MEGABYTE:
-                raise AleLimitError(f"script exceeded its memory limit of {self._limits.memory_mb} MB")
+            if size > self.limits.memory_mb * _MEGABYTE:
+                raise AleLimitError(f"script exceeded its memory limit of {self.limits.memory_mb} MB")
 
     def check(self) -> None:
         """Begin the next chunk of steps. Raises AleLimitError when a limit is reached."""
         self._left_steps += self.left
         if self._left_steps < 0:
-            raise AleLimitError(f"script exceeded its limit of {self._limits.max_steps} steps")
+            raise AleLimitError(f"script exceeded its limit of {self.limits.max_steps} steps")
         self.left = min(CHUNK, self._left_steps)
         self._left_steps -= self.left
         if time.thread_time() > self._deadline:
-            raise AleLimitError(f"script exceeded its time limit of {self._limits.timeout_ms} ms")
-        self._look_at_memory()
+            raise AleLimitError(f"script exceeded its time limit of {self.limits.timeout_ms} ms")
+        if self._checks % _CHECKS == 0:
+            self._look_at_memory()
+        self._checks += 1
 
     def _look_at_memory(self) -> None:
         """Raises AleLimitError when the process holds much more than before, and this run may well be the cause."""
-        blocks = sys.getallocatedblocks()
-        if self._blocks is None:
-            self._blocks = blocks
-        limit_bytes = self._limits.memory_mb * _MEGABYTE
-        taken_steps = self._limits.max_steps - self._left_steps
-        if (blocks - self._blocks) * _BLOCK_BYTES > limit_bytes and taken_steps * _STEP_BYTES > limit_bytes:
-            raise AleLimitError(f"script exceeded its memory limit of {self._limits.memory_mb} MB")
+        resident_now = resident_bytes()
+        if not self._checks:
+            self._resident_bytes = resident_now
+        limit_bytes = self.limits.memory_mb * _MEGABYTE
+        taken_steps = self.limits.max_steps - self._left_steps
+        if resident_now - self._resident_bytes > limit_bytes and taken_steps * _STEP_BYTES > limit_bytes:
+            raise AleLimitError(f"script exceeded its memory limit of {self.limits.memory_mb} MB")
 
     def deepen(self, procedure: Procedure, arguments: tuple[Value, ...]) -> Value:
         """What the procedure gives, called where there is room for deeper calls.

@@ -68,6 +68,10 @@ def compile_named(compiler: Compiler, symbol: Symbol, variable: Variable, form: 
 
 
 def _procedure(compiler: Compiler, form: List) -> ast.expr:
+    """A procedure; `. rest` takes further arguments as a vector, and cases are tried by their number of arguments.
+
+    Usage: (lambda (parameter*) body+) or (lambda [(parameter*) body+]+)
+    """
     python = compiler.namespace.fresh("lambda")
     compile_procedure(compiler, form, python, None)
     return nodes.name(python)

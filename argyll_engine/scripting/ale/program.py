@@ -43,13 +43,13 @@ def evaluate(source: str, limits: Limits = DEFAULT_LIMITS) -> Value:
     """
     meter = Meter(limits)
     try:
-        namespace = _namespace(meter)
+        namespace = namespace_on(meter)
         result: Value = None
-        for form in _read(source):
-            result = _evaluate_form(meter, namespace, form)
+        for form in read_source(source):
+            result = evaluate_form(meter, namespace, form)
         return result
     except (*RUNTIME_ERRORS, AleLimitError, RecursionError) as error:
-        raise _shown(error, source) from error
+        raise shown_error(error, source) from _cause(error)
 
 
 class Script:
@@ -75,7 +75,7 @@ class Script:
             result = self._main(meter, *values)
             return settle(meter, result) if type(result) is tuple else result
         except (*RUNTIME_ERRORS, AleLimitError, RecursionError) as error:
-            raise _shown(error, self.source) from error
+            raise shown_error(error, self.source) from _cause(error)
 
 
 def compile_script(source: str, arguments: Sequence[str], limits: Limits = DEFAULT_LIMITS) -> Script:
@@ -90,30 +90,39 @@ def compile_script(source: str, arguments: Sequence[str], limits: Limits = DEFAU
         for name in arguments:
             if not is_local_name(name):
                 raise AleCompileError(f'argument name is not an Ale symbol: "{name}"')
-        forms = _read(source)
+        forms = read_source(source)
         if not forms:
             raise AleCompileError("script has no form")
-        return Script(source, _compile_script(_namespace(meter, is_script=True), forms, arguments))
+        return Script(source, _compile_script(namespace_on(meter, is_script=True), forms, arguments))
     except (*RUNTIME_ERRORS, AleLimitError, RecursionError) as error:
-        shown = _shown(error, source)
+        shown = shown_error(error, source)
         if isinstance(shown, AleCompileError | AleLimitError):
-            raise shown from error
+            raise shown from _cause(error)
         failure = AleCompileError(shown.reason, shown.span)
         failure.form = shown.form
         raise failure from error
 
 
-def _read(source: str) -> list[Value]:
+def read_source(source: str) -> list[Value]:
+    """The forms of a text. Raises AleCompileError, also for one that is too long."""
     if len(source) > MAX_SOURCE:
         raise AleCompileError(f"text is longer than {MAX_SOURCE} characters")
     return read(source)
 
 
-def _shown(error: Exception, source: str) -> AleError:
+def shown_error(error: Exception, source: str) -> AleError:
     """The error of Ale, with its place and its form."""
     result = AleLimitError(TOO_DEEP) if isinstance(error, RecursionError) else translate(error)
     show(result, source)
     return result
+
+
+def _cause(error: Exception) -> Exception | None:
+    """What an error of Ale stems from, if anything; without the frames of the run, which would keep its values."""
+    link: BaseException | None = error
+    while link is not None:
+        link.__traceback__, link = None, link.__context__
+    return None if isinstance(error, AleError) else error
 
 
 def _compile_script(namespace: Namespace, forms: list[Value], arguments: Sequence[str]) -> FunctionType:
@@ -122,7 +131,7 @@ def _compile_script(namespace: Namespace, forms: list[Value], arguments: Sequenc
     names = definitions.enter_arguments(compiler, [Symbol(name) for name in arguments])
 
     def define_macro(symbol: Symbol, value: Value) -> None:
-        namespace.bind(symbol.name, Macro(_evaluate_form(namespace.meter, _inner(namespace, namespace.meter), value)))
+        namespace.bind(symbol.name, Macro(evaluate_form(namespace.meter, _inner(namespace, namespace.meter), value)))
 
     expanded = definitions.declare_all(compiler, forms, define_macro)
     compiler.body(expanded or [None])
@@ -142,7 +151,7 @@ def _build(namespace: Namespace, function: Function, parameters: Sequence[str] =
     return result
 
 
-def _evaluate_form(meter: Meter, namespace: Namespace, form: Value) -> Value:
+def evaluate_form(meter: Meter, namespace: Namespace, form: Value) -> Value:
     """The value of one form of a program."""
     function = Function()
     Compiler(namespace, RULES, CALLS, function).tail(form)
@@ -153,7 +162,7 @@ def _evaluate_form(meter: Meter, namespace: Namespace, form: Value) -> Value:
 def _evaluate_quoted(meter: Meter, namespace: Namespace, form: Value) -> Value:
     """What `eval` does; what a script defines in it is gone afterwards."""
     meter.spend(EVALUATION_STEPS)
-    return _evaluate_form(meter, _inner(namespace, meter) if namespace.is_script else namespace, form)
+    return evaluate_form(meter, _inner(namespace, meter) if namespace.is_script else namespace, form)
 
 
 EVALUATION_STEPS: Final = 500
@@ -174,12 +183,13 @@ def _expander(meter: Meter, namespace: Namespace) -> Compiler:
 
 def _inner(namespace: Namespace, meter: Meter) -> Namespace:
     """A namespace for one evaluation, with what the outer one binds; a run never touches the meter of another."""
-    inner = _namespace(meter)
+    inner = namespace_on(meter)
     inner.adopt(namespace)
     return inner
 
 
-def _namespace(meter: Meter, *, is_script: bool = False) -> Namespace:
+def namespace_on(meter: Meter, *, is_script: bool = False) -> Namespace:
+    """A namespace of its own for one program or script; what compiles in it uses the meter."""
     globals_ = dict(_RUNTIME)
     namespace = Namespace(CORE, globals_, meter, is_script=is_script)
     globals_["namespace"] = namespace

@@ -11,7 +11,7 @@ from fractions import Fraction
 from math import isinf
 from typing import Final
 
-from argyll_engine.scripting.ale.errors import AleCompileError, Span
+from argyll_engine.scripting.ale.errors import AleCompileError, AleUnfinishedError, Span
 from argyll_engine.scripting.ale.keys import encode, object_of
 from argyll_engine.scripting.ale.values import AleSet, Cons, Keyword, List, Symbol, Value, Vector, core, list_of
 
@@ -121,7 +121,7 @@ class _Reader:
         innermost = self._stack[-1]
         if innermost.mark:
             wanted = _CLOSING.get(innermost.mark, "a form")
-            raise AleCompileError(
+            raise AleUnfinishedError(
                 f"{innermost.mark} is not closed, {wanted} expected", self._span(innermost.start, innermost.start + 1)
             )
         return innermost.items
@@ -135,8 +135,12 @@ class _Reader:
             depth += 1 if mark.group() == "#|" else -1
             if depth == 0:
                 return mark.end()
-        raise AleCompileError("comment is not opened" if text == "|#" else "comment is not closed",
-                              self._span(start, start + 2))  # fmt: skip
+        at = self._span(start, start + 2)
+        raise (
+            AleCompileError("comment is not opened", at)
+            if text == "|#"
+            else AleUnfinishedError("comment is not closed", at)
+        )
 
     def _dot(self, place: int) -> None:
         top = self._stack[-1]
@@ -212,7 +216,7 @@ def _atom(kind: str, text: str, at: Span | None) -> Value:
 def _string(text: str, at: Span | None) -> str:
     body = _ESCAPE.sub(lambda escape: _ESCAPED.get(escape.group(1), escape.group(1)), text[1:-1])
     if len(text) < 2 or not text.endswith('"') or _is_escaped_at_end(text):
-        raise AleCompileError("string is not closed", at)
+        raise AleUnfinishedError("string is not closed", at)
     return body
 
 

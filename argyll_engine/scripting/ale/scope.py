@@ -73,12 +73,15 @@ class Namespace:
         globals_: a dict of its own with what compiled code needs.
         meter: what compiling may use; expanding a macro is running it.
         is_script: whether definitions are local variables of the text, as in a script of a step.
+
+    With `is_open` set, a name may be bound again, as a conversation needs it.
     """
 
     def __init__(
         self, values: dict[str, Value], globals_: dict[str, Value], meter: Meter, *, is_script: bool = False
     ) -> None:
         self.core, self.globals, self.meter, self.is_script = values, globals_, meter, is_script
+        self.is_open = False
         self._declared: dict[str, Variable] = {}
         self._count = 0
 
@@ -94,10 +97,14 @@ class Namespace:
     def bind(self, name: str, value: Value) -> Value:
         """The value, now bound. Raises AleRunError for a name that is bound already."""
         variable = self.declare(name)
-        if variable.python in self.globals:
+        if variable.python in self.globals and not self.is_open:
             raise AleRunError(f"name is already bound: {name}")
         self.globals[variable.python] = value
         return value
+
+    def bound_names(self) -> tuple[str, ...]:
+        """Names of what the program has bound so far."""
+        return tuple(name for name, variable in self._declared.items() if variable.python in self.globals)
 
     def adopt(self, other: "Namespace") -> None:
         """Take over what the other namespace binds."""

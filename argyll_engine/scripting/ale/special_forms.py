@@ -29,6 +29,10 @@ def arguments_of(compiler: Compiler, form: List, least: int, most: int | None = 
 
 
 def _if(compiler: Compiler, form: List) -> ast.expr:
+    """`then` if the test is anything but false, else `otherwise`, which is null if left out.
+
+    Usage: (if test then [otherwise])
+    """
     chain: list[tuple[ast.expr, ast.expr]] = []
     otherwise: Value = form
     while compiler.is_special(otherwise, "if"):
@@ -56,6 +60,10 @@ def _tail_of(compiler: Compiler, form: Value) -> Callable[[], None]:
 
 
 def _and(compiler: Compiler, form: List) -> ast.expr:
+    """What `and` stands for: the first value that is false, else the last.
+
+    Usage: (%and value+)
+    """
     *before, last = arguments_of(compiler, form, 1)
     result = compiler.expression(last)
     for item in reversed(before):
@@ -72,6 +80,10 @@ def _and_tail(compiler: Compiler, form: List) -> None:
 
 
 def _or(compiler: Compiler, form: List) -> ast.expr:
+    """What `or` stands for: the first value that is not false, else the last.
+
+    Usage: (%or value+)
+    """
     *before, last = arguments_of(compiler, form, 1)
     result = compiler.expression(last)
     for item in reversed(before):
@@ -102,6 +114,10 @@ def _logic_test(operator: ast.boolop) -> Callable[[Compiler, List], ast.expr]:
 
 
 def _begin(compiler: Compiler, form: List) -> ast.expr:
+    """The last of the forms, all of which are evaluated; null of none.
+
+    Usage: (begin form*)
+    """
     return nodes.last_of([compiler.expression(item) for item in form.tail or (None,)])
 
 
@@ -110,16 +126,21 @@ def _begin_tail(compiler: Compiler, form: List) -> None:
 
 
 def _quote(compiler: Compiler, form: List) -> ast.expr:
+    """The form itself, not evaluated.
+
+    Usage: (quote form) or 'form
+    """
     return compiler.quote(arguments_of(compiler, form, 1, 1)[0])
 
 
-def _with_namespace(function: str) -> Callable[[Compiler, List], ast.expr]:
+def _with_namespace(function: str, meaning: str) -> Callable[[Compiler, List], ast.expr]:
     """A form whose one argument is evaluated and handed, with the namespace, to a function of the runtime."""
 
     def rule(compiler: Compiler, form: List) -> ast.expr:
         argument = compiler.expression(arguments_of(compiler, form, 1, 1)[0])
         return nodes.call(function, nodes.name(METER), nodes.name("namespace"), argument)
 
+    rule.__doc__ = meaning
     return rule
 
 
@@ -145,6 +166,10 @@ def bindings_of(compiler: Compiler, form: Value) -> list[tuple[Symbol, Value]]:
 
 
 def _let(compiler: Compiler, form: List) -> ast.expr:
+    """The last of the body with names bound; the values do not see the names.
+
+    Usage: (let ([name value]*) body+)
+    """
     binding, *body = arguments_of(compiler, form, 2)
     pairs = bindings_of(compiler, binding)
     variables = {name: compiler.variable(name) for name, _ in pairs}
@@ -169,6 +194,10 @@ def _let_tail(compiler: Compiler, form: List) -> None:
 
 
 def _let_rec(compiler: Compiler, form: List) -> ast.expr:
+    """The last of the body with names bound that all values see: for procedures that call each other.
+
+    Usage: (let-rec ([name value]*) body+)
+    """
     binding, *body = arguments_of(compiler, form, 2)
     outer, items = compiler.scope, _bind_recursively(compiler, binding)
     values: list[ast.expr] = [nodes.bind(variable.python, value) for variable, value in items]
@@ -211,8 +240,23 @@ RULES: Final[dict[str, Rule]] = {
     "quote": Rule(expression=_quote),
     "let": Rule(expression=_let, tail=_let_tail),
     "let-rec": Rule(expression=_let_rec, tail=_let_rec_tail),
-    "eval": Rule(expression=_with_namespace("evaluate_form")),
-    "macroexpand": Rule(expression=_with_namespace("expand_form")),
-    "macroexpand-1": Rule(expression=_with_namespace("expand_form_once")),
+    "eval": Rule(
+        expression=_with_namespace(
+            "evaluate_form",
+            "What the form gives that the argument gives; it sees no local names.\n\nUsage: (eval form)",
+        )
+    ),
+    "macroexpand": Rule(
+        expression=_with_namespace(
+            "expand_form",
+            "The form that the argument gives, after all macros at its head.\n\nUsage: (macroexpand form)",
+        )
+    ),
+    "macroexpand-1": Rule(
+        expression=_with_namespace(
+            "expand_form_once",
+            "The form that the argument gives, after the macro at its head.\n\nUsage: (macroexpand-1 form)",
+        )
+    ),
 }
 """The rules of these forms, by name."""

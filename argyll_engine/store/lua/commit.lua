@@ -2,13 +2,14 @@
 -- Appends the events of one decision and everything that follows from it, or nothing at all.
 --
 -- KEYS 1 log  2 snapshot  3 claims  4 statuses  5 due  6 active  7 completed  8 failed (sorted sets of root flows)
---      9 feed (a stream of notes), then one set a label, then the broker's queues, then, if a delivery is acknowledged, the broker's hash and
---      sorted set of unacknowledged messages.
+--      9 feed (a stream of notes), then one set a label, then the broker's queues, then, if a delivery is acknowledged,
+--      the stream that it is in, or the broker's hash and sorted set of unacknowledged messages.
 -- ARGV 1 expected sequence  2 status to enter, '' for none  3 since when (ms)  4 flow id  5 '1' for a root flow
---      6 due: '' unchanged, '0' never again, else ms  7 delivery tag or ''  8 number of events  9 of claims
+--      6 due: '' unchanged, '0' never again, else ms  7 delivery or ''  8 number of events  9 of claims
 --      10 of released claims  11 of labels  12 of queues  13 name of the log in the feed  14 notes that the feed keeps at
---      least; then the events, for each claim its token and worker, the
---      released tokens, and for each queue its number of messages and the messages.
+--      least  15 consumer group of the stream that the delivery is in, or ''; then the events, for each claim its token and worker, the
+--      released tokens, and for each queue its form ('list', 'stream', 'delayed'), its number of messages, a channel for
+--      those that wait, and the messages, each delayed one after the time when it is due (ms).
 -- Returns {1, next sequence}, or on a conflict {0, next sequence, missed events}.
 -- Atomic: the first command that writes is one that Redis refuses when it is full or read-only; once it went through,
 -- none of the others can be refused for the state of Redis.
@@ -23,13 +24,35 @@ local due_at, tag = ARGV[6], ARGV[7]
 local event_count, claim_count, released_count = tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10])
 local label_count, queue_count = tonumber(ARGV[11]), tonumber(ARGV[12])
 local feed_name, feed_length = ARGV[13], ARGV[14]
-local place = 15
+local group = ARGV[15]
+local place = 16
 
 local function apply(command, key, count)
   for first = place, place + count - 1, CHUNK do
     redis.call(command, key, unpack(ARGV, first, math.min(first + CHUNK, place + count) - 1))
   end
   place = place + count
+end
+
+local function delay(key, wake)
+  local due, message = ARGV[place], ARGV[place + 1]
+  place = place + 2
+  redis.call('ZADD', key, due, message)
+  if redis.call('ZRANGE', key, 0, 0)[1] == message then redis.call('PUBLISH', wake, '') end
+end
+
+local function enqueue(key)
+  local form, count, wake = ARGV[place], tonumber(ARGV[place + 1]), ARGV[place + 2]
+  place = place + 3
+  if form == 'list' then return apply('LPUSH', key, count) end
+  for _ = 1, count do
+    if form == 'delayed' then
+      delay(key, wake)
+    else
+      redis.call('XADD', key, '*', 'm', ARGV[place])
+      place = place + 1
+    end
+  end
 end
 
 local function enter(new)
@@ -62,12 +85,11 @@ end
 apply('HSET', claims, 2 * claim_count)
 apply('HDEL', claims, released_count)
 if status ~= '' and status ~= 'active' then redis.call('DEL', claims) end
-for index = 1, queue_count do
-  local count = tonumber(ARGV[place])
-  place = place + 1
-  apply('LPUSH', KEYS[9 + label_count + index], count)
-end
-if tag ~= '' then
+for index = 1, queue_count do enqueue(KEYS[9 + label_count + index]) end
+if tag ~= '' and group ~= '' then
+  redis.call('XACK', KEYS[#KEYS], group, tag)
+  redis.call('XDEL', KEYS[#KEYS], tag)
+elseif tag ~= '' then
   redis.call('HDEL', KEYS[#KEYS - 1], tag)
   redis.call('ZREM', KEYS[#KEYS], tag)
 end

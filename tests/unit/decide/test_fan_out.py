@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Steps with several work items: expansion, parallelism, failure, what their results amount to."""
 
+from dataclasses import replace
+
 import pytest
 
 from argyll_engine.errors import TooManyWorkItemsError
 from argyll_engine.model.attribute import MappingConfig
 from argyll_engine.model.flow import FlowStatus, StepStatus, WorkStatus
 from argyll_engine.model.step import MAX_WORK_ITEMS, WorkConfig
-from tests.definitions import a_step, output, required
+from tests.definitions import a_step, lua, output, required
 from tests.fakes import token_of
 from tests.scenario import complete, fail, given, not_complete, run
 
@@ -40,8 +42,8 @@ def test_product_of_several_arrays():
     assert [("a", 1), ("a", 2), ("b", 1), ("b", 2)] == [(item.inputs["w"], item.inputs["x"]) for item in items]
 
 
-def test_a_renamed_input_fans_out_by_its_inner_name():
-    """Items and aggregated entries use the inner name (X20)."""
+def test_x20_a_renamed_input_fans_out_by_its_inner_name():
+    """Items and aggregated entries use the inner name."""
     step = fanned(x=required(for_each=True, mapping=MappingConfig(name="n")))
     flow = given([step], ["s"], {"x": ([1, 2],)})
 
@@ -58,8 +60,8 @@ def test_what_is_no_array_does_not_fan_out(value):
     assert [{}] == [item.inputs for item in flow.state.executions["s"].work_items.values()]
 
 
-def test_an_empty_array_completes_the_step():
-    """Without items, without outputs (X3)."""
+def test_x3_an_empty_array_completes_the_step():
+    """Without items, without outputs."""
     flow = given([fanned()], ["s"], {"x": ([],)})
 
     flow.then_named("FlowStarted", "StepStarted s", "StepCompleted s", "FlowCompleted", "FlowDeactivated")
@@ -118,8 +120,47 @@ def test_the_first_failure_fails_the_step():
     assert WorkStatus.PENDING == flow.state.executions["s"].work_items[token_of("s", 2)].status
 
 
-def test_exhausted_retries_start_no_sibling():
-    """The step fails first (X33)."""
+@pytest.mark.parametrize(("outcome", "name"), [(complete, "WorkSucceeded s"), (fail, "WorkFailed s")])
+def test_x10_a_late_result_of_a_sibling_is_recorded(outcome, name):
+    """After step and flow have failed: the item ends, the step stays as it is, and the flow is deactivated."""
+    flow = given([fanned(parallelism=2)], ["s"], {"x": ([1, 2],)}).when(run("s"), run("s", index=1), fail("s"))
+    assert flow.state.deactivated_at is None
+
+    flow.when(outcome("s", index=1)).then_named(name, "FlowDeactivated")
+    assert "refused" == flow.state.executions["s"].error
+
+
+def test_x11_items_that_were_never_started_keep_no_flow_open():
+    """What fail-fast left over is nobody's to wait for."""
+    flow = given([fanned()], ["s"], {"x": ([1, 2, 3],)}).when(run("s"), fail("s"))
+
+    flow.then_named("WorkFailed s", "StepFailed s", "FlowFailed", "FlowDeactivated")
+    statuses = [item.status for item in flow.state.executions["s"].work_items.values()]
+    assert [WorkStatus.FAILED, WorkStatus.PENDING, WorkStatus.PENDING] == statuses
+
+
+def test_x11_items_that_wait_for_a_retry_keep_no_flow_open():
+    """The flow is deactivated when its goal fails, and the retry finds nothing to do."""
+    flow = given([fanned(), a_step("z")], ["s", "z"], {"x": ([1],)}).when(run("s"), not_complete("s"), fail("z"))
+
+    flow.then_named("WorkFailed z", "StepFailed z", "FlowFailed", "FlowDeactivated")
+    flow.after(seconds=1).when(run("s", attempt=2)).then()
+
+
+@pytest.mark.parametrize("predicate", ["[1, 2]", "true"])
+def test_x15_a_predicate_is_asked_once(predicate):
+    """About the whole arrays, when the step starts; its items and their retries run without it."""
+    step = replace(fanned(parallelism=2), predicate=lua(predicate))
+    flow = given([step], ["s"], {"x": ([1, 2],)})
+
+    flow.when(run("s"), not_complete("s")).after(seconds=1).when(run("s", attempt=2)).then_named("WorkStarted s")
+    flow.when(complete("s"), run("s", index=1), complete("s", index=1))
+
+    assert FlowStatus.COMPLETED == flow.state.status
+
+
+def test_x33_exhausted_retries_start_no_sibling():
+    """The step fails first."""
     step = a_step("s", {"x": required(for_each=True)}, work_config=WorkConfig(max_retries=1, init_backoff_ms=1))
     flow = given([step], ["s"], {"x": ([1, 2],)}).when(run("s"), not_complete("s")).after(seconds=1)
 
@@ -135,8 +176,8 @@ def test_too_many_items_refuse_the_start():
         given([fanned()], ["s"], {"x": ([0] * (MAX_WORK_ITEMS + 1),)})
 
 
-def test_too_many_items_later_fail_the_step():
-    """The provider completes; the step that would fan out fails with the reason (X25)."""
+def test_x25_too_many_items_later_fail_the_step():
+    """The provider completes; the step that would fan out fails with the reason."""
     steps = [a_step("p", {"x": output()}), fanned()]
 
     flow = given(steps, ["s"]).when(complete("p", {"x": [0] * (MAX_WORK_ITEMS + 1)}))

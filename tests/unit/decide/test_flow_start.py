@@ -70,8 +70,8 @@ def test_inputs_by_inner_name():
     assert {"inner": 1} == flow.state.executions["a"].inputs
 
 
-def test_an_empty_plan_completes_at_once():
-    """Goals that the initial values satisfy leave nothing to run (X1)."""
+def test_x1_an_empty_plan_completes_at_once():
+    """Goals that the initial values satisfy leave nothing to run."""
     flow = given([a_step("a", {"x": output()})], ["a"], {"x": (1,)})
 
     flow.then_named("FlowStarted", "FlowCompleted", "FlowDeactivated")

@@ -111,6 +111,17 @@ def test_a_provider_that_gives_nothing_ends_the_wait(outcome):
     assert {"o": 0} == flow.state.executions["g"].inputs
 
 
+def test_x21_values_of_one_commit_came_at_the_same_time():
+    """A provider that gives a required and an optional input at once is not late with the optional one."""
+    both = a_step("p", {"r": output(), "o": output()})
+    consumer = a_step("g", {"r": required(), "o": optional(default="0")})
+
+    flow = given([both, consumer], ["g"]).after(seconds=1).when(complete("p", {"r": 1, "o": 5}))
+
+    assert {"r": 1, "o": 5} == flow.state.executions["g"].inputs
+    assert 1 == len({recorded.at for recorded in flow.last})
+
+
 def test_a_provider_that_is_no_longer_needed_is_skipped():
     """It was pending behind something slow when the deadline passed."""
     slow = a_step("slow", {"s": output()})
@@ -128,8 +139,8 @@ def test_an_ended_flow_ignores_deadlines():
     assert {} == timers(flow)
 
 
-def test_recovery_looks_at_steps_that_may_wait():
-    """A timer that was lost, or fell due while everything was down, is made up for (X36)."""
+def test_x36_recovery_looks_at_steps_that_may_wait():
+    """A timer that was lost, or fell due while everything was down, is made up for."""
     flow = given([PROVIDER, waiting()], ["g"]).after(seconds=30)
 
     assert WakeAt(flow_id=FLOW, step_id=StepID("g")) in flow.resumed()

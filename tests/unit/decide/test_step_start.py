@@ -10,12 +10,63 @@ from tests.scenario import complete, fail, given
 
 
 def test_a_false_predicate_skips_the_step():
-    """The step is skipped with the inputs it would have had, and a skipped goal settles the flow (X7)."""
+    """The step is skipped with the inputs it would have had, and a skipped goal settles the flow."""
     flow = given([a_step("a", {"x": required()}, predicate=lua("false"))], ["a"], {"x": (1,)})
 
     flow.then_named("FlowStarted", "StepSkipped a", "FlowCompleted", "FlowDeactivated")
     skipped = flow.state.executions["a"]
     assert (SkipReason.PREDICATE_FALSE, {"x": 1}) == (skipped.error, skipped.inputs)
+
+
+def test_x7_a_goal_skipped_by_its_predicate_waits_for_the_other_goals():
+    """It is settled, whatever still runs: the flow completes with the outputs of the others."""
+    steps = [a_step("a", predicate=lua("false")), a_step("b", {"x": output()})]
+
+    flow = given(steps, ["a", "b"])
+    flow.then_named("FlowStarted", "StepSkipped a", "StepStarted b")
+
+    flow.when(complete("b", {"x": 1})).then_named(
+        "WorkSucceeded b", "AttributeSet b", "StepCompleted b", "FlowCompleted", "FlowDeactivated"
+    )
+
+
+@pytest.mark.parametrize(
+    ("predicate", "names"),
+    [
+        ("false", ["StepSkipped b", "FlowCompleted", "FlowDeactivated"]),
+        ("raise boom", ["StepFailed b", "FlowFailed", "FlowDeactivated"]),
+    ],
+)
+def test_x8_a_flow_ends_once(predicate, names):
+    """A predicate that settles the last goal within another step's completion leads to one terminal event."""
+    steps = [a_step("a", {"x": output()}), a_step("b", {"x": required()}, predicate=lua(predicate))]
+
+    flow = given(steps, ["b"]).when(complete("a", {"x": 1}))
+
+    flow.then_named("WorkSucceeded a", "AttributeSet a", "StepCompleted a", *names)
+
+
+def test_x9_what_a_skip_has_settled_is_not_started():
+    """A start whose first step is skipped fails that step's consumer and starts nothing after the flow has ended."""
+    steps = [
+        a_step("a", {"x": output()}, predicate=lua("false")),
+        a_step("b", {"x": required()}),
+        a_step("c", {"x": optional(default="1")}),
+        a_step("d"),
+    ]
+
+    flow = given(steps, ["b", "c", "d"])
+
+    flow.then_named("FlowStarted", "StepSkipped a", "StepFailed b", "FlowFailed", "FlowDeactivated")
+    assert {StepStatus.PENDING} == {flow.state.executions[step_id].status for step_id in "cd"}
+    assert () == flow.effects
+
+
+def test_x9_a_skip_readies_what_is_ready_already():
+    """A step that a skip makes ready in the commit of the start is started once."""
+    steps = [a_step("a", {"x": output()}, predicate=lua("false")), a_step("b", {"x": optional()}), a_step("c")]
+
+    given(steps, ["b", "c"]).then_named("FlowStarted", "StepSkipped a", "StepStarted b", "StepStarted c")
 
 
 def test_a_true_predicate_lets_the_step_start():
@@ -107,8 +158,8 @@ def test_a_pruned_step_needs_no_providers():
     assert FlowStatus.COMPLETED == flow.state.status
 
 
-def test_a_failing_gate_fails_the_step():
-    """The error names the gate and the cause (X26)."""
+def test_x26_a_failing_gate_fails_the_step():
+    """The error names the gate and the cause."""
     flow = given([a_step("a", {"kind": required(match=lua("raise boom"))})], ["a"], {"kind": (1,)})
 
     flow.then_named("FlowStarted", "StepFailed a", "FlowFailed", "FlowDeactivated")
@@ -159,26 +210,66 @@ def test_collection_policies(collect, first, second, inputs):
     assert (StepStatus.ACTIVE, inputs) == (flow.state.executions["c"].status, flow.state.executions["c"].inputs)
 
 
-@pytest.mark.parametrize(
-    ("collect", "outcome"),
-    [
-        ("all", complete("a", {})),  # silent (X5)
-        ("all", fail("a")),
-        ("none", complete("a", {"x": 1})),  # a value is there (X6)
-    ],
-)
-def test_dead_inputs(collect, outcome):
-    """An input that can no longer be fulfilled fails its step at once."""
-    steps = [a_step("a", {"x": output()}), a_step("b", {"x": output()}), a_step("c", {"x": required(collect=collect)})]
+def two_providers(collect):
+    """A goal `c` that collects what `a` and `b` give."""
+    return [a_step("a", {"x": output()}), a_step("b", {"x": output()}), a_step("c", {"x": required(collect=collect)})]
 
-    flow = given(steps, ["c"]).when(outcome)
 
-    assert StepStatus.FAILED == flow.state.executions["c"].status
+@pytest.mark.parametrize("outcome", [complete("a", {}), fail("a")])
+@pytest.mark.parametrize("earlier", [[], [complete("b", {"x": 2})]])
+def test_x5_all_dies_with_a_provider_that_gives_nothing(earlier, outcome):
+    """A silent or failed provider ends it at once, whatever another one has given."""
+    flow = given(two_providers("all"), ["c"]).when(*earlier, outcome)
+
+    assert (StepStatus.FAILED, ("x",)) == (flow.state.executions["c"].status, flow.state.executions["c"].unsatisfied)
     assert FlowStatus.FAILED == flow.state.status
 
 
-def test_none_is_met_when_every_provider_failed():
-    """A failed provider brings nothing, which is what `none` waits for (X6)."""
+def test_x5_all_dies_with_a_provider_that_is_skipped():
+    """A predicate of a provider said no."""
+    steps = [a_step("a", {"x": output()}, predicate=lua("false")), *two_providers("all")[1:]]
+
+    assert FlowStatus.FAILED == given(steps, ["c"]).state.status
+
+
+def test_x6_none_dies_with_a_value():
+    """What must stay empty is not."""
+    flow = given(two_providers("none"), ["c"]).when(complete("a", {"x": 1}))
+
+    assert (StepStatus.FAILED, FlowStatus.FAILED) == (flow.state.executions["c"].status, flow.state.status)
+
+
+def test_x6_none_is_met_when_every_provider_was_skipped():
+    """A skipped provider brings nothing either."""
+    steps = [a_step("a", {"x": output()}, predicate=lua("false")), a_step("b", {"x": required(collect="none")})]
+
+    assert StepStatus.ACTIVE == given(steps, ["b"]).state.executions["b"].status
+
+
+def test_x6_none_without_a_provider_is_met():
+    """And does not count as a goal that cannot complete when another step ends."""
+    steps = [a_step("a", {"x": required(collect="none")}), a_step("b")]
+
+    flow = given(steps, ["a", "b"]).when(complete("b"))
+
+    assert (StepStatus.ACTIVE, FlowStatus.ACTIVE) == (flow.state.executions["a"].status, flow.state.status)
+
+
+def test_x32_a_gate_that_opens_before_an_input_that_cannot_come():
+    """The step is not left pending: it fails as unreachable, then the flow does."""
+    steps = [a_step("k", {"kind": output()}), a_step("g", {"kind": required(match=equals("post")), "q": required()})]
+
+    flow = given(steps, ["g"]).when(complete("k", {"kind": "post"}))
+
+    flow.then_named(
+        "WorkSucceeded k", "AttributeSet k", "StepCompleted k", "StepFailed g", "FlowFailed", "FlowDeactivated"
+    )
+    failed = flow.state.executions["g"]
+    assert ("required input no longer available", ("q",)) == (failed.error, failed.unsatisfied)
+
+
+def test_x6_none_is_met_when_every_provider_failed():
+    """A failed provider brings nothing, which is what `none` waits for."""
     steps = [a_step("a", {"x": output()}), a_step("b", {"x": required(collect="none")})]
 
     flow = given(steps, ["b"]).when(fail("a"))

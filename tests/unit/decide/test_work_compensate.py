@@ -31,15 +31,15 @@ def test_what_succeeded_is_undone():
     assert [token_of("s"), token_of("s", 1)] == [effect.token for effect in flow.effects]
 
 
-def test_without_a_url_nothing_is_undone():
-    """Items stay succeeded (X12)."""
+def test_x12_without_a_url_nothing_is_undone():
+    """Items stay succeeded."""
     flow = half_done(replace(STEP, http=HttpConfig(endpoint="http://k/do")))
 
     flow.then_named("WorkFailed s", "StepFailed s", "FlowFailed", "FlowDeactivated")
 
 
-def test_a_late_success_is_undone():
-    """An item that succeeds after its step failed (X14)."""
+def test_x14_a_late_success_is_undone():
+    """An item that succeeds after its step failed."""
     flow = given([STEP], ["s"], {"x": ([1, 2],)}).when(run("s"), run("s", index=1), fail("s"))
 
     flow.when(complete("s", {"o": 2}, index=1)).then_named("WorkSucceeded s", "CompStarted s")

@@ -47,8 +47,8 @@ def test_a_retry_before_its_time_is_sent_again():
     assert (to_run("a", attempt=2, at=RETRY_AT),) == flow.effects
 
 
-def test_a_retry_of_an_older_attempt_is_over():
-    """A message starts only the attempt it names (X17)."""
+def test_x17_a_retry_of_an_older_attempt_is_over():
+    """A message starts only the attempt it names."""
     flow = given([STEP], ["a"]).when(run("a"), not_complete("a")).after(seconds=60)
     flow.when(run("a", attempt=2), not_complete("a", attempt=2)).after(seconds=60)
 
@@ -80,8 +80,8 @@ def test_the_work_of_a_dead_worker_is_started_again():
     flow.when(run("a", attempt=2)).then_named("WorkStarted a")
 
 
-def test_held_work_is_left_alone():
-    """What a live worker executes is never started again (X17)."""
+def test_x17_held_work_is_left_alone():
+    """What a live worker executes is never started again."""
     assert () == given([STEP], ["a"]).when(run("a")).after(seconds=30).resumed(held=["a"])
 
 
@@ -102,8 +102,8 @@ def test_a_retry_that_waits_is_left_alone():
     assert () == given([STEP], ["a"]).when(run("a"), not_complete("a")).after(seconds=30).resumed()
 
 
-def test_stranded_work_of_an_ended_flow_is_started_again():
-    """It keeps the flow from being deactivated (X23)."""
+def test_x23_stranded_work_of_an_ended_flow_is_started_again():
+    """It keeps the flow from being deactivated."""
     flow = given([STEP, a_step("b")], ["a", "b"]).when(run("a"), fail("b")).after(seconds=30)
 
     assert (to_run("a", attempt=2),) == flow.resumed()

@@ -90,8 +90,8 @@ def test_result_of_several_goals():
     assert FlowCompleted(flow_id=FLOW, result={"x": "a", "p": 1}) == flow.log[-2].event
 
 
-def test_a_step_without_the_promised_output_fails_its_consumer():
-    """A provider that completes without the value is no source any more (X4)."""
+def test_x4_a_step_without_the_promised_output_fails_its_consumer():
+    """A provider that completes without the value is no source any more."""
     flow = given(CHAIN, ["b"]).when(complete("a", {}))
 
     flow.then_named("WorkSucceeded a", "StepCompleted a", "StepFailed b", "FlowFailed", "FlowDeactivated")
@@ -133,8 +133,8 @@ def test_a_failed_flow_waits_for_running_work():
     assert StepStatus.PENDING == flow.state.executions["c"].status
 
 
-def test_a_failed_step_that_no_goal_needs_does_not_fail_the_flow():
-    """One of two providers fails; the other one delivers and the flow completes (X2)."""
+def test_x2_a_failed_step_that_no_goal_needs_does_not_fail_the_flow():
+    """One of two providers fails; the other one delivers and the flow completes."""
     steps = [a_step("a", {"x": output()}), a_step("b", {"x": output()}), a_step("c", {"x": required()})]
 
     flow = given(steps, ["c"]).when(fail("a"), complete("b", {"x": 1}), complete("c"))

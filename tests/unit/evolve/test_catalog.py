@@ -43,7 +43,7 @@ def test_registered() -> None:
     assert state.last_updated_at == LATER
 
 
-def test_updated() -> None:
+def test_x24_updated() -> None:
     """An updated step replaces the old one, edges of attributes it dropped included."""
     changed = a_step("p", {"b": output(), "k": required()})
     state = after(a_catalog(GIVER, TAKER), StepUpdated(step=changed))

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from argyll_engine.invoke.request import HttpRequest, build_request, redirected
-from argyll_engine.model.invocation import Failed, Invocation
+from argyll_engine.invoke.request import HttpRequest, build_compensation, build_request, redirected
+from argyll_engine.model.invocation import Compensation, Failed, Invocation
 from argyll_engine.model.step import HttpConfig, Step, StepType
 
 CONTEXT = {"Argyll-Flow-ID": "f", "Argyll-Step-ID": "s", "Argyll-Receipt-Token": "t"}
@@ -44,6 +44,24 @@ def test_get() -> None:
     """GET has neither a body nor a content type."""
     expected = HttpRequest(method="GET", url="http://h/5", headers=FIXED | CONTEXT, body=None)
     assert expected == build_request(an_invocation({"id": 5}, method="GET", endpoint="http://h/{id}"), "bare")
+
+
+def test_x27_a_call_says_what_it_is_about() -> None:
+    """Flow, step and receipt token are headers of every call."""
+    request = build_request(an_invocation(), "bare")
+    assert isinstance(request, HttpRequest)
+    assert CONTEXT == {name: value for name, value in request.headers.items() if name.startswith("Argyll-")}
+
+
+def test_x13_undoing_says_what_it_is_about() -> None:
+    """With the same headers, and what went in and came out as its body; the URL prefers what came out."""
+    step = Step(id="s", name="S", type=StepType.SYNC, http=HttpConfig(endpoint="http://h", compensate="http://h/{a}"))
+    undo = Compensation(flow_id="f", step_id="s", token="t", step=step, inputs={"a": 1}, outputs={"a": 2})
+
+    expected = HttpRequest(
+        method="POST", url="http://h/2", headers=FIXED | CONTEXT | JSON, body=b'{"input":{"a":1},"output":{"a":2}}'
+    )
+    assert expected == build_compensation(undo)
 
 
 def test_an_asynchronous_call() -> None:

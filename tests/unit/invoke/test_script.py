@@ -33,7 +33,7 @@ def test_a_script_that_returns() -> None:
     ("script", "error"),
     [
         (lua("error('no stock')"), "script:1: no stock"),
-        (lua("return {"), "script:1: unexpected symbol near <eof>"),
+        (lua("return {"), "script:1: unexpected symbol near <eof> at line 1, column 9"),
         (lua("while true do end"), "script exceeded its time limit of 100 ms"),
         (ScriptConfig(language="python", script="1"), "invalid script language: python"),
         (None, "step has no script"),

@@ -193,8 +193,8 @@ def test_satisfied_goal_is_left_out() -> None:
     assert made.excluded.satisfied == {"a": ("o",)}
 
 
-def test_satisfied_goal_asks_for_nothing() -> None:
-    """Neither the providers nor the missing inputs of a goal that will not run are planned for (X1)."""
+def test_x1_satisfied_goal_asks_for_nothing() -> None:
+    """Neither the providers nor the missing inputs of a goal that will not run are planned for."""
     steps = [a_step("p", {"d": output()}), a_step("g", {"d": required(collect="last"), "x": required(), "r": output()})]
     made = plan(steps, ["g"], {"r": [1]})
     assert (tuple(made.steps), made.required) == ((), ())
@@ -222,7 +222,7 @@ def test_pruning_for_one_consumer_does_not_hide_from_another(goals: list[str]) -
 
 
 @pytest.mark.parametrize("goals", [["c", "p1"], ["p1", "c"]])
-def test_goal_that_is_a_rejected_provider(goals: list[str]) -> None:
+def test_x37_goal_that_is_a_rejected_provider(goals: list[str]) -> None:
     """A goal is planned as a goal even where another goal rejects it as a provider."""
     steps = [
         a_step("p1", {"pid": required(), "info": output()}),

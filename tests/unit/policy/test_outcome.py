@@ -79,13 +79,33 @@ def test_a_success_that_is_no_object(step_type: str, body: bytes, reason: str) -
 
 @pytest.mark.parametrize("step_type", [StepType.SYNC, StepType.ASYNC])
 @pytest.mark.parametrize(
-    "body", [b"<html>", b"{} {}", b'{"a": NaN}', b'{"a": 1', b'{"a": "\xff"}', b"\xef\xbb\xbf{}", b"[" * 100_000]
+    "body", [b"<html>", b"{} {}", b'{"a": NaN}', b'{"a": 1', b"\xff\xfe", b"\xef\xbb\xbf{}", b"[" * 100_000]
 )
 def test_a_success_that_is_no_json(step_type: str, body: bytes) -> None:
-    """A 2xx that is not JSON fails for good; bytes that are no UTF-8 and bottomless nesting are none."""
+    """A 2xx that is not JSON fails for good; a byte order mark and bottomless nesting make none."""
     outcome = classify(a_step(step_type), Answer(status=200, body=body))
     assert isinstance(outcome, Failed)
     assert outcome.error.startswith("invalid output JSON: ")
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        (b'{"a": "\xff"}', "\ufffd"),
+        (b'{"a": "\\ud800"}', "\ufffd"),
+        (b'{"a": "\\udc00\\ud83d\\ude00"}', "\ufffd\U0001f600"),
+        (b'{"a": "\\\\ud800"}', "\\ud800"),
+    ],
+)
+def test_what_is_no_character_becomes_a_replacement(body: bytes, text: str) -> None:
+    """As in the bodies of requests: bytes that are no UTF-8, and halves of surrogate pairs."""
+    assert Succeeded(outputs={"a": text}) == classify(a_step(), Answer(status=200, body=body))
+
+
+def test_a_problem_is_cleaned_too() -> None:
+    """Its detail is text that can be kept."""
+    answer = Answer(status=422, content_type=PROBLEM, body=b'{"detail": "no \xff\\ud800"}')
+    assert failed("422: no \ufffd\ufffd") == classify(a_step(), answer)
 
 
 @pytest.mark.parametrize("step_type", [StepType.SYNC, StepType.ASYNC])

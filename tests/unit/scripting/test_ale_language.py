@@ -5,10 +5,11 @@ import pytest
 
 from argyll_engine.errors import ScriptCompileError, ScriptRunError
 from argyll_engine.scripting.ale_language import AleLanguage
+from argyll_engine.scripting.limits import ScriptLimits
 
-ALE = AleLanguage(timeout_ms=1_000, memory_mb=64)
-HASTY = AleLanguage(timeout_ms=50, memory_mb=64, max_steps=100_000_000)
-SHORT = AleLanguage(timeout_ms=5_000, memory_mb=64, max_steps=1_000)
+ALE = AleLanguage(ScriptLimits(timeout_ms=1_000, memory_mb=64))
+HASTY = AleLanguage(ScriptLimits(timeout_ms=50, memory_mb=64, max_steps=100_000_000))
+SHORT = AleLanguage(ScriptLimits(timeout_ms=5_000, memory_mb=64, max_steps=1_000))
 
 
 def test_arguments_by_name() -> None:

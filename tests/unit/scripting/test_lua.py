@@ -6,10 +6,11 @@ import threading
 import pytest
 
 from argyll_engine.errors import ScriptCompileError, ScriptError, ScriptRunError
+from argyll_engine.scripting.limits import ScriptLimits
 from argyll_engine.scripting.lua import LuaLanguage
 
-LUA = LuaLanguage(timeout_ms=1_000, memory_mb=16)
-HASTY = LuaLanguage(timeout_ms=50, memory_mb=4)
+LUA = LuaLanguage(ScriptLimits(timeout_ms=1_000, memory_mb=16))
+HASTY = LuaLanguage(ScriptLimits(timeout_ms=50, memory_mb=4))
 
 TOO_LONG = "script exceeded its time limit of 50 ms"
 TOO_MUCH = "script exceeded its memory limit of 4 MB"
@@ -94,7 +95,7 @@ def test_integers_beyond_doubles_lose_precision() -> None:
         ("return 1/0", 'output "result" is a number that JSON cannot carry: inf'),
         ("return {a = {[print] = 1}}", 'output "a" has a key that is neither string, number nor boolean'),
         ("local t = {} t.t = t return t", f'output "{"t." * 40}" nests deeper than 100 levels'),
-        ("local t = 1 for _ = 1, 40 do t = {t, t} end return t", "script result is larger than 16 MB"),
+        ("local t = 1 for _ = 1, 40 do t = {t, t} end return t", "script result is larger than 16777216 bytes"),
     ],
 )
 def test_results_that_cannot_leave(text: str, message: str) -> None:
@@ -198,7 +199,7 @@ def test_what_scripts_do_see(text: str, result: object) -> None:
 )
 def test_nothing_leaks(leak: str, probe: str) -> None:
     """What one run does to its globals and libraries, another run in the same interpreter does not see."""
-    language = LuaLanguage(timeout_ms=1_000, memory_mb=16)
+    language = LuaLanguage(ScriptLimits(timeout_ms=1_000, memory_mb=16))
     run(leak, language)
     assert run(probe, language) is True
 

@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 from lupa import lua52
 
 from argyll_engine.errors import ScriptRunError
+from argyll_engine.scripting.limits import ScriptLimits
 from argyll_engine.scripting.lua import LuaLanguage
 from argyll_engine.scripting.lua_pattern_plans import PLANS
 from argyll_engine.scripting.lua_patterns import PATTERNS
 
-HASTY = LuaLanguage(timeout_ms=50, memory_mb=16)
+HASTY = LuaLanguage(ScriptLimits(timeout_ms=50, memory_mb=16))
 TOO_LONG = "script exceeded its time limit of 50 ms"
 
 COMPARE = rb"""
@@ -187,6 +188,6 @@ def test_the_time_limit(text: str) -> None:
 def test_long_plain_texts() -> None:
     """A plain text is found wherever it lies in a long one."""
     script = "local s = ('x'):rep(n) return {(s .. 'ab' .. s):find('ab', 1, true)}"
-    program = LuaLanguage(timeout_ms=1_000, memory_mb=16).compile(script, ("n",))
+    program = LuaLanguage(ScriptLimits(timeout_ms=1_000, memory_mb=16)).compile(script, ("n",))
     for size in (65_534, 65_535, 65_536, 131_071, 300_000):
         assert [size + 1, size + 2] == program.evaluate({"n": size})

@@ -62,7 +62,7 @@ def test_an_input_mapping_sees_one_value() -> None:
     assert SCRIPTS.map_input(script, ("x", "y"), "x", 7) == (True, {"n": 2, "x": 7, "y": True})
 
 
-def test_an_output_mapping_sees_the_raw_outputs() -> None:
+def test_x30_an_output_mapping_sees_the_raw_outputs() -> None:
     """The outputs are bound to `value`."""
     assert SCRIPTS.map_output(lua("return value.a + value.b"), {"a": 1, "b": 2}) == (True, 3)
 

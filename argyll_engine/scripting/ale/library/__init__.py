@@ -21,6 +21,10 @@ SPECIAL_FORMS: Final = (
 
 
 def _quasi_quote(meter: Meter, value: Value) -> Value:
+    """The form as data, in which what is behind a comma is evaluated, and behind ,@ spliced in.
+
+    Usage: (syntax-quote form) or `form
+    """
     return threading.Template(CORE.__contains__).build(value)
 
 

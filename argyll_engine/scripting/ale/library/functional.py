@@ -23,7 +23,10 @@ from argyll_engine.scripting.ale.values import Macro, Procedure, Promise, Symbol
 
 
 def fold_left(meter: Meter, procedure: Value, start: Value, values: Value = MISSING) -> Value:
-    """The elements put together from the left: (procedure result element), from a start or the first element."""
+    """The elements put together from the left: (procedure result element), from a start or the first element.
+
+    Usage: (fold-left procedure [start] values)
+    """
     items = walk(meter, lenient(start if values is MISSING else values))
     if values is MISSING:
         start = next(items, MISSING)
@@ -42,7 +45,10 @@ def fold_left(meter: Meter, procedure: Value, start: Value, values: Value = MISS
 
 
 def fold_right(meter: Meter, procedure: Value, start: Value, values: Value = MISSING) -> Value:
-    """The elements put together from the right: (procedure element result); needs a reversible sequence."""
+    """The elements put together from the right: (procedure element result); needs a reversible sequence.
+
+    Usage: (fold-right procedure [start] values)
+    """
     folded = start if values is MISSING else values
     if type(folded) not in INDEXED:
         raise mismatch(folded, "reverser")
@@ -50,7 +56,10 @@ def fold_right(meter: Meter, procedure: Value, start: Value, values: Value = MIS
 
 
 def fold_right_any(meter: Meter, procedure: Value, start: Value, values: Value = MISSING) -> Value:
-    """The elements of any finite sequence put together from the right: (procedure element result)."""
+    """The elements of any finite sequence put together from the right: (procedure element result).
+
+    Usage: (fold-right! procedure [start] values)
+    """
     items = list(walk(meter, lenient(start if values is MISSING else values)))
     if values is MISSING:
         if not items:

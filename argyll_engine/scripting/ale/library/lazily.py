@@ -189,7 +189,10 @@ def concatenate(meter: Meter, *sequences: Value) -> Value:
 
 
 def partition(meter: Meter, size: Value, stride: Value, values: Value = MISSING) -> Value:
-    """Lists of up to `size` elements, each beginning a step after the one before; the step is the size if left out."""
+    """Lists of up to `size` elements, each beginning a step after the one before; the step is the size if left out.
+
+    Usage: (partition size [step] values)
+    """
     if values is MISSING:
         stride, values = size, stride
     count, stride = integer(size), integer(stride)
@@ -217,7 +220,10 @@ def partition(meter: Meter, size: Value, stride: Value, values: Value = MISSING)
 
 
 def numbers(meter: Meter, first: Value = MISSING, second: Value = MISSING, stride: Value = 1) -> Value:
-    """The numbers from 0 on, up to an end, or from a start to an end by a step; the end is left out."""
+    """The numbers from 0 on, up to an end, or from a start to an end by a step; the end is left out.
+
+    Usage: (range), (range end) or (range start end [step])
+    """
     start, end = (0, first) if second is MISSING else (first, second)
     for bound in (start, 0 if end is MISSING else end, stride):
         number(bound)

@@ -37,17 +37,25 @@ def _as_last(value: Value, step: Value) -> List:
     return form(*step, value) if type(step) is List else form(step, value)
 
 
-def _thread(insert: Insert) -> Callable[..., Value]:
+def _help_of(meaning: str, usage: str, name: str, insert: Insert) -> str:
+    place = "first" if insert is _as_first else "last"
+    return f"{meaning.format(place=place)}\n\nUsage: {usage.format(name=name)}"
+
+
+def _thread(name: str, insert: Insert) -> Callable[..., Value]:
     def expand(meter: Meter, value: Value, *steps: Value) -> Value:
         for step in steps:
             value = insert(value, step)
             value.at = getattr(step, "at", None)
         return value
 
+    expand.__doc__ = _help_of(
+        "The value put through the steps as their {place} argument.", "({name} value step*)", name, insert
+    )
     return expand
 
 
-def _thread_some(insert: Insert) -> Callable[..., Value]:
+def _thread_some(name: str, insert: Insert) -> Callable[..., Value]:
     def expand(meter: Meter, value: Value, *steps: Value) -> Value:
         names = [fresh_symbol("some") for _ in steps]
         values = [value, *(insert(name, step) for name, step in zip(names, steps, strict=True))]
@@ -57,10 +65,16 @@ def _thread_some(insert: Insert) -> Callable[..., Value]:
             result = form(core("let"), Vector((name, current)), checked)
         return result
 
+    expand.__doc__ = _help_of(
+        "The value put through the steps as their {place} argument, until one gives null.",
+        "({name} value step*)",
+        name,
+        insert,
+    )
     return expand
 
 
-def _thread_if(insert: Insert) -> Callable[..., Value]:
+def _thread_if(name: str, insert: Insert) -> Callable[..., Value]:
     def expand(meter: Meter, value: Value, *clauses: Value) -> Value:
         names = [fresh_symbol("cond") for _ in clauses]
         result: Value = value
@@ -75,10 +89,20 @@ def _thread_if(insert: Insert) -> Callable[..., Value]:
             result = form(core("let"), Vector((name, current)), result)
         return result
 
+    expand.__doc__ = _help_of(
+        "The value put as {place} argument through the steps whose test, put through likewise, is not false.",
+        "({name} value [test step]*)",
+        name,
+        insert,
+    )
     return expand
 
 
 def _thread_by_name(meter: Meter, binding: Value, first: Value, *steps: Value) -> Value:
+    """The last step; the name stands for the value in the first and for the result of the one before in the others.
+
+    Usage: (let-> [name value] step+)
+    """
     if type(binding) is not Vector or binding.length != 2:
         raise AleCompileError("a binding is a vector of a name and an expression")
     name, value = binding.all()
@@ -151,8 +175,9 @@ def _is_form(value: Value, name: str) -> bool:
 
 
 _EXPANDERS: Final[dict[str, Callable[..., Value]]] = {
-    "->": _thread(_as_first), "->>": _thread(_as_last), "some->": _thread_some(_as_first),
-    "some->>": _thread_some(_as_last), "cond->": _thread_if(_as_first), "cond->>": _thread_if(_as_last),
+    "->": _thread("->", _as_first), "->>": _thread("->>", _as_last), "some->": _thread_some("some->", _as_first),
+    "some->>": _thread_some("some->>", _as_last), "cond->": _thread_if("cond->", _as_first),
+    "cond->>": _thread_if("cond->>", _as_last),
     "let->": _thread_by_name,
 }  # fmt: skip
 

@@ -53,7 +53,7 @@ def test_values_go_out(source: str, json: object) -> None:
         ("(delay 1)", "a promise cannot be a result"),
         ("+inf", "result has a number that JSON cannot carry: inf"),
         ("[nan]", "result has a number that JSON cannot carry: nan"),
-        ("(define (f n v) (if (= n 0) v (f (dec n) [v v]))) (f 40 1)", "script result is larger than 16 MB"),
+        ("(define (f n v) (if (= n 0) v (f (dec n) [v v]))) (f 40 1)", "script result is larger than 16777216 bytes"),
         ("(define (f n v) (if (= n 0) v (f (dec n) [v]))) (f 300 1)", "script result nests deeper than 200 levels"),
         ("(fold-left * (range 1 3000))", "integer has too many digits for a result"),
     ],

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A typed client of the HTTP API, for programs that use an engine: `Client`.
+
+It knows the wire and nothing else: importing it brings in neither the engine nor a web framework.
+"""
+
+from argyll_api.client.answers import (
+    AttributeValue,
+    Catalog,
+    Edges,
+    Event,
+    Execution,
+    Flow,
+    FlowItem,
+    FlowPage,
+    FlowStatus,
+    HealthStatus,
+    Node,
+    Plan,
+    Registration,
+    StepHealth,
+    StepStatus,
+    WorkItem,
+    WorkStatus,
+)
+from argyll_api.client.client import Client
+from argyll_api.client.definitions import (
+    Attribute,
+    Http,
+    Role,
+    Script,
+    Step,
+    WorkConfig,
+    const,
+    meta,
+    optional,
+    output,
+    required,
+)
+from argyll_api.client.errors import (
+    BrokenError,
+    ClientError,
+    ConflictError,
+    InvalidError,
+    NotAnEngineError,
+    NotFoundError,
+    NotInTimeError,
+    RefusedError,
+    UnavailableError,
+)
+from argyll_api.client.flows import Candidates, FlowQuery
+from argyll_api.client.retries import Retries
+
+__all__ = [
+    "Client",
+    "Retries",
+    "Step",
+    "Attribute",
+    "required",
+    "optional",
+    "const",
+    "meta",
+    "output",
+    "Role",
+    "Http",
+    "Script",
+    "WorkConfig",
+    "Candidates",
+    "Flow",
+    "FlowStatus",
+    "Execution",
+    "StepStatus",
+    "WorkItem",
+    "WorkStatus",
+    "AttributeValue",
+    "Event",
+    "FlowQuery",
+    "FlowPage",
+    "FlowItem",
+    "Plan",
+    "Edges",
+    "Catalog",
+    "Registration",
+    "Node",
+    "StepHealth",
+    "HealthStatus",
+    "ClientError",
+    "RefusedError",
+    "InvalidError",
+    "NotFoundError",
+    "ConflictError",
+    "BrokenError",
+    "NotAnEngineError",
+    "UnavailableError",
+    "NotInTimeError",
+]

@@ -1,0 +1,509 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every known way to hang, fill or leave a script sandbox, by the name of the trap.
+
+Source: the contract, scripts §1.8 and D6; `lua_sandbox.py` and `ale/meter.py` say how each is closed.
+"""
+
+import gc
+import time
+from typing import Any
+
+import pytest
+
+from argyll_engine.errors import ScriptCompileError, ScriptError, ScriptRunError
+from argyll_engine.model.attribute import ScriptConfig
+from argyll_engine.model.ids import Name
+from argyll_engine.scripting import ScriptRegistry
+from argyll_engine.scripting.ale.footprint import resident_bytes
+from argyll_engine.scripting.limits import ScriptLimits
+from argyll_engine.scripting.lua import LuaLanguage
+
+TIMEOUT_MS, MEMORY_MB, MAX_STEPS, MAX_RESULT_BYTES = 200, 16, 300_000, 100_000
+
+ROOMY = ScriptRegistry(timeout_ms=10_000, memory_mb=256)
+HASTY = ScriptRegistry(timeout_ms=TIMEOUT_MS, memory_mb=512, max_steps=10**12)
+SMALL = ScriptRegistry(timeout_ms=20_000, memory_mb=MEMORY_MB, max_steps=10**12)
+SHORT = ScriptRegistry(timeout_ms=20_000, memory_mb=512, max_steps=MAX_STEPS)
+TERSE = ScriptRegistry(timeout_ms=20_000, memory_mb=512, max_result_bytes=MAX_RESULT_BYTES)
+
+TIME = f"script exceeded its time limit of {TIMEOUT_MS} ms"
+MEMORY = f"script exceeded its memory limit of {MEMORY_MB} MB"
+STEPS = f"script exceeded its limit of {MAX_STEPS} steps"
+RESULT = f"script result is larger than {MAX_RESULT_BYTES} bytes"
+
+GROW = "(define (grow n v step) (if (= n 0) v (grow (dec n) (step v) step)))"
+"""Ale: `(grow n v step)` takes a step on a value n times."""
+
+TREE = '(grow 12 "ha" (lambda (v) [v v v v v v v v v v]))'
+"""Ale: a billion laughs, of little memory and endless text."""
+
+LUA_LAUGHS = "local t = 'ha' for _ = 1, 12 do t = {t, t, t, t, t, t, t, t, t, t} end return t"
+
+
+def run(scripts: ScriptRegistry, language: str, text: str, **inputs: Any) -> Any:
+    """What a script gives; of jpath, what it selects in the input `x`."""
+    script, names = ScriptConfig(language=language, script=text), tuple(sorted(map(Name, inputs)))
+    if language == "jpath":
+        return scripts.map_input(script, names, Name("x"), inputs["x"])
+    return scripts.run(script, names, {Name(name): value for name, value in inputs.items()})
+
+
+def refusal(scripts: ScriptRegistry, language: str, text: str, **inputs: Any) -> str:
+    """The error that a script ends with."""
+    with pytest.raises(ScriptError) as caught:
+        run(scripts, language, text, **inputs)
+    return str(caught.value)
+
+
+def lua(text: str, **inputs: Any) -> Any:
+    """The value that a Lua text returns."""
+    return run(ROOMY, "lua", text, **inputs)["result"]
+
+
+# ---- time ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "while true do end",
+        "local function f() return f() end return f()",
+        "while true do pcall(function() while true do end end) end",  # pcall swallows what a hook raises
+        "pcall(function() while true do end end) return 1",
+        "repeat until xpcall(function() while true do end end, function() end) == 1",
+        "return tostring(setmetatable({}, {__tostring = function() while true do end end}))",
+        "setmetatable(_G, {__index = function() while true do end end}) return anything",
+        "table.sort({3, 2, 1}, function() while true do end end)",
+        "for _ = 1, 1e12 do collectgarbage('collect') end",
+        "::again:: goto again",
+    ],
+)
+def test_lua_loops(text: str) -> None:
+    """Loops end at the limit of time, whatever they catch."""
+    assert TIME == refusal(HASTY, "lua", text)
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("return x:find(('a*'):rep(12) .. 'b')", 500),
+        ("return x:find('.-.-.-.-.-.-b')", 5_000),
+        ("return x:match(('(.-)'):rep(10) .. 'b')", 2_000),
+        ("return x:find(('a?'):rep(30) .. ('a'):rep(31))", 30),
+        ("return x:gsub('.-.-.-b', 'c')", 20_000),
+        ("for _ in x:gmatch('(.-)(.-)%1%2b') do end", 5_000),
+        ("for _ = 1, 1e9 do x:find('(.-)(.-)b') end", 200),
+        ("return x:find(('%a*'):rep(6) .. '%b()')", 5_000),
+    ],
+)
+def test_lua_patterns(text: str, size: int) -> None:
+    """No hook runs inside of a native call, so costly patterns are matched where one does."""
+    assert TIME == refusal(HASTY, "lua", text, x="a" * size)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "while true do local y = x:upper() end",
+        "while true do local y = x:reverse() end",
+        "while true do tonumber(x, 36) end",
+        "while true do local y = x .. 'a' end",
+        "while true do local y = ('x'):rep(4e6) end",
+        "local y = x .. 'b' x = x .. 'a' while true do local z = x < y end",
+    ],
+)
+def test_lua_few_but_long_instructions(text: str) -> None:
+    """Instructions that copy much are interrupted sooner than others."""
+    before = time.thread_time()
+    assert TIME == refusal(HASTY, "lua", text, x="z" * 4_000_000)
+    assert time.thread_time() - before < 20 * TIMEOUT_MS / 1_000
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "(define (f) (f)) (f)",
+        "(declare g) (define (f) (g)) (define (g) (f)) (f)",
+        "(first (drop 1000000000 (range)))",
+        "(recover (thunk (let-rec [f (lambda () (f))] (f))) (lambda (e) 1))",
+        "(try (let-rec [f (lambda () (f))] (f)) (catch [e any?] 1))",
+        "(define (f n) (f (eval (list '+ n 1)))) (f 0)",
+        "(define (f n) (recover (lambda () (raise n)) (lambda (e) (f n)))) (f 0)",
+        f"{GROW} (eq {TREE} {TREE})",
+    ],
+)
+def test_ale_loops(text: str) -> None:
+    """What goes on for ever ends at the limit of time, whatever it catches."""
+    assert refusal(HASTY, "ale", text).startswith(TIME)
+
+
+def test_jpath_descends_again_and_again() -> None:
+    """Recursive filters visit a document more often than it has values, and end."""
+    tree: object = {}
+    for _ in range(9):
+        tree = dict.fromkeys("abc", tree)
+    assert TIME == refusal(HASTY, "jpath", "$..[?@..[?@..[?@..x]]]", x=tree)
+
+
+@pytest.mark.parametrize("pattern", ["(a*)*b", "(a|aa)+$b", "(a|a?)+b", "(.*)*b", "([a-z]+)*b", "a{1,100}b"])
+def test_jpath_patterns(pattern: str) -> None:
+    """Patterns that make others backtrack for ever take linear time."""
+    assert (False, None) == run(HASTY, "jpath", f"$[?search(@, '{pattern}')]", x=["a" * 100_000])
+
+
+# ---- memory ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "return string.rep('x', 2^31 - 1)",
+        "return ('x'):rep(1e6, ('y'):rep(1e4))",
+        "local s = 'x' while true do s = s .. s end",
+        "local t = {} while true do t[#t + 1] = {} end",
+        "local t = {} for i = 1, 1e9 do t[i] = i .. '' end",
+        "pcall(string.rep, 'x', 1e9) return 1",
+        "pcall(function() local t = {} while true do t[#t + 1] = {} end end) return 1",
+        "local t = {} for i = 1, 400 do t[i] = x end return #table.concat(t)",
+        "local t = {} for i = 1, 200 do t[i] = x end return #string.format(('%s'):rep(200), table.unpack(t))",
+        "return #x:gsub('z+', ('%0'):rep(1000))",
+        "local function f() return 1 + f() end return f()",
+        "local t = {} for i = 1, 1e7 do t = {t} end return t",
+    ],
+)
+def test_lua_memory(text: str) -> None:
+    """Neither one long text nor many small values get past the limit, whatever catches the error."""
+    assert MEMORY == refusal(SMALL, "lua", text, x="z" * 100_000)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "(seq->vector (range))",
+        "(range)",  # realised on the way out
+        "(apply + (range))",
+        f'{GROW} (length (grow 40 "ab" (lambda (s) (str s s))))',
+        f"{GROW} (length (grow 1000000 () (lambda (kept) (cons (str x 1) kept))))",
+        f"{GROW} (length (grow 1000000 () (lambda (kept) (cons (append [1 2 3] kept) kept))))",
+        f"{GROW} (length (grow 1000000 () (lambda (kept) (cons (object :a kept) kept))))",
+        f"(define many (seq->vector (range 5000))) {GROW} "
+        "(length (grow 1000000 () (lambda (kept) (cons (append many 1) kept))))",
+        f"{GROW} (define big (grow 15 3 (lambda (n) (* n n)))) "
+        "(grow 1000000 [big] (lambda (kept) (cons (inc (first kept)) kept)))",
+    ],
+)
+def test_ale_memory(text: str) -> None:
+    """What a script keeps counts, whatever it is made of."""
+    assert refusal(SMALL, "ale", text, x="z" * 100_000).startswith(MEMORY)
+
+
+def test_jpath_memory() -> None:
+    """Selecting everything a thousand times is refused."""
+    union = f"[{','.join(['*'] * 1_000)}]"
+    assert MEMORY == refusal(SMALL, "jpath", f"${union}{union}", x=[list(range(100))] * 100)
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("ale", f"{GROW} (length (grow 1000000 () (lambda (kept) (cons (str x 1) kept))))"),
+        ("ale", "(seq->vector (range))"),
+        ("lua", "local t = {} while true do t[#t + 1] = {} end"),
+        ("lua", "local s = x while true do s = s .. s end"),
+    ],
+)
+def test_memory_comes_back(language: str, text: str) -> None:
+    """Ten bombs leave no more behind than one; nothing waits for the collector of cycles."""
+    bomb = ScriptConfig(language=language, script=text)
+    inputs = {Name("x"): "z" * 100_000}
+    gc.disable()
+    try:
+        before = 0
+        for round_number in range(11):
+            with pytest.raises(ScriptRunError):
+                SMALL.run(bomb, tuple(inputs), inputs)
+            before = before or (resident_bytes() if round_number else 0)
+        assert resident_bytes() - before < 2 * MEMORY_MB * 1_048_576
+    finally:
+        gc.enable()
+
+
+def test_a_lua_state_at_its_limit_is_thrown_away() -> None:
+    """A state that met its limit keeps its memory, so the next script gets a fresh one."""
+    language = LuaLanguage(ScriptLimits(timeout_ms=5_000, memory_mb=4))
+    bomb, honest = (
+        language.compile("local t = {} while true do t[#t + 1] = {} end", ()),
+        language.compile("return 1", ()),
+    )
+    with language.interpreter() as before:
+        pass
+    with pytest.raises(ScriptRunError):
+        bomb.evaluate({})
+    assert 1 == honest.evaluate({})
+    with language.interpreter() as after:
+        assert after is not before
+
+
+# ---- steps -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("lua", "while true do end"),
+        ("lua", "while true do pcall(function() while true do end end) end"),
+        ("lua", "for _ = 1, 300000 do local x = 1 end"),
+        ("ale", "(define (f) (f)) (f)"),
+        ("ale", "(length! (range))"),
+        ("ale", "(define-macro (m) (length! (range))) (m)"),
+        ("jpath", "$[?$[?$[?@ == 1]]]"),
+    ],
+)
+def test_steps(language: str, text: str) -> None:
+    """The limit of steps is the same on every machine."""
+    assert refusal(SHORT, language, text, x=[0] * 100).startswith(STEPS)
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [("lua", "for _ = 1, 50000 do local x = 1 end return 1"), ("ale", "(length! (range 100000))"), ("jpath", "$[0]")],
+)
+def test_enough_steps(language: str, text: str) -> None:
+    """A script within its steps is left alone."""
+    assert run(SHORT, language, text, x=[1]) in ({"result": 1}, {"result": 100_000}, (True, 1))
+
+
+# ---- results and depth -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("ale", f"{GROW} {TREE}"),
+        ("ale", f"{GROW} {{:laughs (list 1 {TREE})}}"),
+        ("ale", "(range 100000)"),
+        ("lua", LUA_LAUGHS),
+        ("lua", "return {a = ('x'):rep(100001)}"),
+        ("jpath", "$[*,*,*,*,*,*,*,*,*,*]"),
+    ],
+)
+def test_results(language: str, text: str) -> None:
+    """A result counts at its full length, however much of it is shared (a billion laughs)."""
+    assert RESULT == refusal(TERSE, language, text, x=["z" * 20_000])
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "error"),
+    [
+        ("ale", f"{GROW} (str {TREE})", TIME),
+        ("ale", f"{GROW} {{{TREE} 1}}", "text is longer than its limit"),
+        ("ale", "(define (f n) (+ 1 (f n))) (f 1)", "recursion is too deep"),
+        ("ale", f"{GROW} (grow 1000 1 (lambda (v) [v]))", "script result nests deeper than 200 levels"),
+        ("ale", f"{GROW} (eval (grow 20000 1 (lambda (v) (list '+ 1 v))))", "recursion is too deep"),
+        ("ale", f"{GROW} (seq->vector (grow 20000 [1] (lambda (s) (map inc s))))", "recursion is too deep"),
+        ("ale", f"{GROW} (grow 40 3 (lambda (n) (* n n)))", "integer exceeds its limit of 65536 bits"),
+        ("ale", "(define-macro (m x) (list 'm (list '+ x x))) (m 1)", "macro expands for ever"),
+        ("ale", f'{GROW} (read (grow 20 "9" (lambda (s) (str s s))))', "number is longer than 4300 characters"),
+        ("lua", "local t = {} t.t = t return t", 'output "t.t.'),
+        (
+            "lua",
+            "return string.rep('(', 300):gsub('.', '%0') and table.unpack({}, 1, 1e8)",
+            "too many results to unpack",
+        ),
+        ("lua", f"return {'(' * 300}1{')' * 300}", "too many C levels"),
+        ("jpath", f"${'[?@' * 100}{']' * 100}", "too many operators, filters and parentheses"),
+        ("jpath", f"{'(' * 400}$.a{')' * 400}", "too many operators, filters and parentheses"),
+    ],
+)
+def test_depth_and_size_of_single_values(language: str, text: str, error: str) -> None:
+    """Whatever nests or grows without end is refused with a text of its own; the stack never runs out."""
+    assert error in refusal(HASTY, language, text, x=[])
+
+
+# ---- ways out of the Lua sandbox -------------------------------------------------------------
+
+
+GONE = """python debug load loadstring loadfile dofile require module package io os coroutine setfenv getfenv newproxy
+    ffi jit gcinfo unpack string.dump _G.python _ENV.debug _G._G.load string.python math.python table.python"""
+
+SEEN = """_G _VERSION assert bit32 collectgarbage error getmetatable ipairs math next pairs pcall print rawequal rawget
+    rawlen rawset select setmetatable string table tonumber tostring type xpcall"""
+
+
+@pytest.mark.parametrize("name", GONE.split())
+def test_lua_names_that_are_gone(name: str) -> None:
+    """Neither what lupa puts in, nor what loads code or touches the machine."""
+    assert lua(f"return {name} == nil") is True
+
+
+def test_lua_sees_exactly_these_globals() -> None:
+    """A new version of lupa brings nothing in unnoticed."""
+    names = "local t = {} for name in pairs(_G) do t[#t + 1] = name end table.sort(t) return t"
+    assert lua(names) == SEEN.split()
+
+
+def test_lua_values_are_no_python_objects() -> None:
+    """Arguments are of Lua's own types all the way down, so there is no attribute to look up."""
+    probe = """
+        local function kinds(value, seen)
+          seen[type(value)] = true
+          if type(value) == "table" then
+            assert(getmetatable(value) == nil)
+            for key, member in pairs(value) do kinds(key, seen) kinds(member, seen) end
+          end
+          return seen
+        end
+        return kinds(x, {})"""
+    assert run(ROOMY, "lua", probe, x={"a": [1, 2.5, True, {"b": ["c"]}]}) == dict.fromkeys(
+        ("table", "string", "number", "boolean"), True
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "return getmetatable('').__index",
+        "getmetatable('').__index = nil",
+        "setmetatable('', {})",
+        "rawset(getmetatable(''), '__index', {})",
+    ],
+)
+def test_lua_metatable_of_strings(text: str) -> None:
+    """The one metatable that all runs share is out of reach."""
+    refusal(ROOMY, "lua", text)
+    assert lua("return ('a'):upper()") == "A"
+
+
+@pytest.mark.parametrize(
+    "vandal",
+    [
+        "string.upper = nil",
+        "table.insert = function() end",
+        "_G.pairs = nil",
+        "setmetatable(_G, {__index = function() return 1 end})",
+        "setmetatable(string, {__index = function() return 1 end})",
+        "local all = _G for name in pairs(all) do all[name] = nil end",
+        "leaked = 1",
+        "math.leaked = 1",
+        "rawset(_G, 'leaked', 1)",
+        "_ENV.leaked = 1",
+        "math.pi = 3",
+    ],
+)
+def test_lua_runs_share_nothing(vandal: str) -> None:
+    """What a run does to its globals and libraries, no other run sees, on the same interpreter."""
+    language = LuaLanguage(ScriptLimits(timeout_ms=1_000, memory_mb=16))
+    language.compile(vandal, ()).evaluate({})
+    probe = "local t = {} table.insert(t, ('a'):upper()) for _, v in pairs(t) do return v .. tostring(leaked) .. "
+    probe += "tostring(math.leaked) .. math.floor(math.pi * 100) end"
+    assert "Anilnil314" == language.compile(probe, ()).evaluate({})
+
+
+@pytest.mark.parametrize("text", ["\x1bLua", "\x1bLuaR\x00\x01\x04\x04\x04\x08\x00", "\x1bLJ\x02"])
+def test_lua_bytecode(text: str) -> None:
+    """Compiled chunks, which could read any memory, are refused."""
+    with pytest.raises(ScriptCompileError):
+        ROOMY.check(ScriptConfig(language="lua", script=text), ())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "setmetatable({}, {__gc = function() while true do end end}) return 1",
+        "return setmetatable({}, {__gc = true})",
+    ],
+)
+def test_lua_finalizers(text: str) -> None:
+    """Finalizers run without hooks, and so not at all."""
+    assert "__gc is not available" in refusal(ROOMY, "lua", text)
+
+
+def test_lua_finalizers_set_too_late() -> None:
+    """A finalizer that is added to a metatable in use is never called."""
+    text = "local m = {} for i = 1, 1000 do setmetatable({}, m) end m.__gc = function() while true do end end return 1"
+    assert run(HASTY, "lua", text) == {"result": 1}
+    assert run(HASTY, "lua", "local t = {} for i = 1, 1e5 do t = {} end return 1") == {"result": 1}
+
+
+@pytest.mark.parametrize("function", ["sort", "insert", "remove"])
+def test_lua_tables_that_lie_about_their_length(function: str) -> None:
+    """Native functions that trust `__len` would walk two thousand million elements."""
+    text = f"table.{function}(setmetatable({{}}, {{__len = function() return 2^31 - 2 end}}))"
+    assert "takes no table with __len" in refusal(HASTY, "lua", text)
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("error(setmetatable({}, {__tostring = function() error('again') end}))", "error value is a table"),
+        ("error(setmetatable({}, {__tostring = function() while true do end end}))", "error value is a table"),
+        ("error(setmetatable({}, {__index = function() while true do end end}))", "error value is a table"),
+        ("error(print)", "error value is a function"),
+        ("error()", "error without a message"),
+        ("error({message = {}})", "error value is a table"),
+        ("error({message = 'plain'})", "plain"),
+        ("error(('x'):rep(10))", "script:1: xxxxxxxxxx"),
+    ],
+)
+def test_lua_error_objects(text: str, error: str) -> None:
+    """Reading an error runs none of its code."""
+    assert error == refusal(HASTY, "lua", text)
+
+
+def test_lua_collects_garbage_by_itself() -> None:
+    """`collectgarbage` does nothing: neither stopping the collector nor tuning it helps a script past its limit."""
+    text = "collectgarbage('stop') collectgarbage('setpause', 1e6) for i = 1, 1e6 do local t = {i} end return 1"
+    assert run(SMALL, "lua", text) == {"result": 1}
+
+
+def test_lua_random_seed_is_not_shared() -> None:
+    """Seeding does not make the numbers of other scripts foreseeable."""
+    drawn = {lua("math.randomseed(1) return math.random(1, 2^31 - 1)") for _ in range(4)}
+    assert len(drawn) > 1
+
+
+# ---- ways out of Ale -------------------------------------------------------------------------
+
+
+UNKNOWN = """__import__ __builtins__ open exec getattr globals meter namespace type settle callee
+    print println current-time go chan spawn asm special import *in* *out* *env*"""
+
+
+@pytest.mark.parametrize("name", UNKNOWN.split())
+def test_ale_names_that_are_no_names(name: str) -> None:
+    """What compiled code calls behind the scenes, Python and the impure names are all unknown."""
+    with pytest.raises(ScriptCompileError):
+        ROOMY.check(ScriptConfig(language="ale", script=f"({name} 1)"), ())
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["meter", "namespace", "type", "int", "tuple", "settle", "callee", "None", "def", "lambda", "Vector", "main"],
+)
+def test_ale_arguments_named_like_python(name: str) -> None:
+    """A name is only a name: none collides with what compiled code uses."""
+    text = f"(let [f (label g (lambda (n) (if (= n 0) {name} (g (dec n)))))] [(f 3) (map inc [1]) (+ {name} 1)])"
+    if name == "lambda":
+        text = f"[{name} [2] (+ {name} 1)]"
+    assert run(ROOMY, "ale", text, **{name: 5}) == {"result": [5, [2], 6]}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["(:__class__ x)", '(get x "__class__")', "(x :__dict__)", "(get 'a :name)", "(:at 'a)", "(:message (delay 1))"],
+)
+def test_ale_sees_no_attributes(text: str) -> None:
+    """Looking something up never reaches what Python keeps under that name."""
+    try:
+        assert run(ROOMY, "ale", text, x={"a": 1}) == {"result": None}
+    except ScriptRunError as error:
+        assert "Python" not in str(error) and "object at 0x" not in str(error)
+
+
+def test_ale_runs_share_nothing() -> None:
+    """Definitions, also those made while running, are gone with their run."""
+    define = ScriptConfig(language="ale", script="(define first 1) (eval '(define leaked 2)) first")
+    assert [{"result": 1}] * 2 == [ROOMY.run(define, (), {}) for _ in range(2)]
+    assert run(ROOMY, "ale", "(first [7])") == {"result": 7}
+    with pytest.raises(ScriptCompileError):
+        ROOMY.check(ScriptConfig(language="ale", script="leaked"), ())
