@@ -2,6 +2,7 @@
 """What the engine asks of the world, as Protocols, and the values that cross. No implementation lives here.
 
 Every verb that can takes many: one is a batch of one, and a batch is one round trip.
+Long because it is the list of all seams, and every part has a few lines.
 """
 
 from collections.abc import Mapping, Sequence

@@ -40,7 +40,7 @@ local error, next, type, unpack = error, next, type, table.unpack
 local rawget, setmetatable = rawget, setmetatable
 local load, pcall, xpcall, tonumber, tostring = load, pcall, xpcall, tonumber, tostring
 local sethook, join, metatable_of = debug.sethook, debug.upvaluejoin, debug.getmetatable
-local process_seconds, rep, gsub = os.clock, string.rep, string.gsub
+local process_seconds, rep, find, gsub = os.clock, string.rep, string.find, string.gsub
 local OWN_PLACE = '^%[string "<python>"%]:%d+: ' -- what native functions called from here prefix their errors with
 
 local tripped, held, arguments, count, stop_at, look_at, seen_at, left_steps, interval
@@ -171,10 +171,23 @@ local function copy(source)
   return fresh
 end
 
-local function fresh_globals()
-  local globals = copy(functions)
-  for name, library in next, libraries do globals[name] = copy(library) end
-  globals._G = globals
+-- Globals that a chunk may reach. Whoever does not write `_G` or `_ENV` reaches them by their written names only.
+local function needed_by(source)
+  local plan = {functions = {}, libraries = {}}
+  plan.all = find(source, "_G", 1, true) or find(source, "_ENV", 1, true)
+  for kind, names in next, {functions = functions, libraries = libraries} do
+    for name in next, names do
+      if plan.all or find(source, name, 1, true) then plan[kind][#plan[kind] + 1] = name end
+    end
+  end
+  return plan
+end
+
+local function fresh_globals(plan)
+  local globals = {}
+  for at = 1, #plan.functions do globals[plan.functions[at]] = functions[plan.functions[at]] end
+  for at = 1, #plan.libraries do globals[plan.libraries[at]] = copy(libraries[plan.libraries[at]]) end
+  if plan.all then globals._G = globals end
   return globals
 end
 
@@ -186,8 +199,13 @@ everything.debug = false -- lupa looks here for a traceback on each call, and ma
 
 -- entries -------------------------------------------------------------------------------------
 
+local plans_of = setmetatable({}, {__mode = "k"})
+
 local function compile(source)
-  return load(source, "=script", "t", libraries)
+  local chunk, problem = load(source, "=script", "t", libraries)
+  if not chunk then return nil, problem end
+  plans_of[chunk] = needed_by(source)
+  return chunk
 end
 
 local function bind(n, ...)
@@ -199,7 +217,7 @@ local function run(chunk, until_second)
   seen_at = process_seconds()
   look_at = seen_at + seconds
   local ok, result = pcall(function()
-    local globals = fresh_globals()
+    local globals = fresh_globals(plans_of[chunk])
     join(chunk, 1, function() return globals end, 1)
     look_every(MANY)
     return chunk(unpack(arguments, 1, count))

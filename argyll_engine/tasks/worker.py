@@ -15,7 +15,7 @@ from celery.signals import beat_init, worker_ready, worker_shutdown, worker_shut
 
 from argyll_engine import log as logs
 from argyll_engine.config import EngineConfig
-from argyll_engine.dispatch import BEAT_QUEUE, CHECK_HEALTH
+from argyll_engine.dispatch import BEAT_QUEUE, CHECK_HEALTH, SWEEP
 from argyll_engine.tasks.app import make_celery
 from argyll_engine.tasks.heartbeat import Heartbeat
 from argyll_engine.tasks.work import register_tasks
@@ -39,13 +39,14 @@ def make_worker_app(config: EngineConfig) -> Celery:
     worker_shutting_down.connect(worker.runner.stop, weak=False)
     worker_shutting_down.connect(worker.checks.stop, weak=False)
     worker_shutdown.connect(heartbeat.stop, weak=False)
-    beat_init.connect(partial(_check_health_once, celery), weak=False)
+    beat_init.connect(partial(_look_at_once, celery), weak=False)
     return celery
 
 
-def _check_health_once(celery: Celery, **_signal: object) -> None:
-    """The first round of health checks, when beat starts; beat itself would wait for the interval to pass."""
-    celery.send_task(CHECK_HEALTH, queue=BEAT_QUEUE, ignore_result=True)
+def _look_at_once(celery: Celery, **_signal: object) -> None:
+    """The first sweep and health checks, when beat starts; beat itself would wait for the intervals to pass."""
+    for task in (SWEEP, CHECK_HEALTH):
+        celery.send_task(task, queue=BEAT_QUEUE, ignore_result=True)
 
 
 # Celery repeats on every lost connection that a default of ours will change one day.

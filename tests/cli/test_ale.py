@@ -18,7 +18,12 @@ from argyll_api.cli.ale import ale
 from argyll_api.cli.ale_console import help_text
 from argyll_engine.scripting.ale.reference import reference_page
 
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 60.0
+ON_TERMINAL = """
+import fcntl, os, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)  # so that Ctrl-C is a signal
+os.execv(sys.executable, (sys.executable, "-m", "argyll_api.cli", "ale"))
+"""
 
 
 def piped(source: str, *options: str):
@@ -78,14 +83,19 @@ class Terminal:
         self._end, other = pty.openpty()
         environment = {**os.environ, "XDG_STATE_HOME": str(state), "TERM": "dumb", "INPUTRC": os.devnull}
         self.process = subprocess.Popen(
-            (sys.executable, "-m", "argyll_api.cli", "ale"), stdin=other, stdout=other, stderr=other, env=environment,
-            start_new_session=True, preexec_fn=_take_terminal,
+            (sys.executable, "-c", ON_TERMINAL), stdin=other, stdout=other, stderr=other, env=environment,
+            start_new_session=True,
         )  # fmt: skip
         os.close(other)
 
     def type(self, keys: str) -> None:
         """Press these keys."""
         os.write(self._end, keys.encode())
+
+    def interrupt(self) -> None:
+        """Press Ctrl-C when what was typed is being read or evaluated; Python misses one right after a prompt."""
+        time.sleep(0.5)
+        self.type("\x03")
 
     def read_until(self, pattern: str) -> str:
         """What is printed up to a pattern."""
@@ -104,14 +114,6 @@ class Terminal:
         self.process.wait()
 
 
-def _take_terminal() -> None:
-    """Make stdin the controlling terminal, so that Ctrl-C is a signal."""
-    import fcntl
-    import termios
-
-    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-
-
 @pytest.fixture
 def terminal(tmp_path: Path) -> Iterator[Terminal]:
     """A conversation that has begun."""
@@ -122,7 +124,7 @@ def terminal(tmp_path: Path) -> Iterator[Terminal]:
 
 
 def test_a_conversation(terminal: Terminal, tmp_path: Path):
-    """Forms over several lines, definitions made anew, errors, help and Ctrl-C; the lines are kept for the next time."""
+    """Forms over several lines, definitions made anew, errors, help and Ctrl-C; the lines are kept."""
     terminal.type("(define (twice x)\r")
     terminal.read_until(r"\.\.\.> ")
     terminal.type("  (* 2 x))\r")
@@ -134,12 +136,11 @@ def test_a_conversation(terminal: Terminal, tmp_path: Path):
     terminal.type("(help fold-left)\r")
     terminal.read_until(r"also: foldl reduce\r\n.*ale> ")
     terminal.type("(length! (range))\r")
-    time.sleep(0.5)
-    terminal.type("\x03")
+    terminal.interrupt()
     terminal.read_until(r"interrupted\r\n.*ale> ")
     terminal.type("(unfinished\r")
     terminal.read_until(r"\.\.\.> ")
-    terminal.type("\x03")
+    terminal.interrupt()
     terminal.read_until(r"ale> ")
     terminal.type("(seq->ve\t [7])\r")
     terminal.read_until(r"\[7\]\r\n.*ale> ")

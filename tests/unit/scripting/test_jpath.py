@@ -188,7 +188,15 @@ def test_names_after_a_dot(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "key"),
-    [(r"$['it\'s']", "it's"), (r'$["\u00e9\n"]', "é\n"), (r"$['\ud83d\ude00']", "😀"), ("$['a\"b']", 'a"b')],
+    [
+        (r"$['it\'s']", "it's"),
+        (r'$["\u00e9\n"]', "é\n"),
+        (r"$['\ud83d\ude00']", "😀"),
+        ("$['a\"b']", 'a"b'),
+        (r"$['\u0000\'\u001F']", "\0'\x1f"),
+        (r'$["\\u000a"]', r"\u000a"),
+        (r'$["\\\u000a"]', "\\\n"),
+    ],
 )
 def test_escapes_in_names(text: str, key: str) -> None:
     """Quoted names have the escapes of JSON."""

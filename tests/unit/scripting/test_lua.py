@@ -176,6 +176,14 @@ def test_what_scripts_do_not_see(name: str) -> None:
         ("return setmetatable({}, {__index = function(_, k) return k end}).foo", "foo"),
         ("print('nothing') math.randomseed(1) return collectgarbage('count')", 0),
         ("goto over ::over:: return 7/0 == math.huge", True),
+        ("return {_ENV == _G, _G._G == _G, _G.string == string, rawget(_G, 'string') == string}", [True] * 4),
+        ("local _ENV = {} return type == nil", True),
+        ("local names = {} for name in pairs(string) do names[#names + 1] = name end return #names", 13),
+        ("return {1e20, 2^63, -2^60, 1e21, 2.0, -0.0}", [10**20, 2**63, -(2**60), 1e21, 2, 0]),
+        (
+            "return {tonumber('5', nil), tonumber('zz', 36), tonumber('x') == nil, string.upper(12)}",
+            [5, 1295, True, "12"],
+        ),
     ],
 )
 def test_what_scripts_do_see(text: str, result: object) -> None:
@@ -233,6 +241,22 @@ def test_the_metatable_of_strings_is_out_of_reach() -> None:
 def test_errors(text: str, message: str) -> None:
     """The message of an error is kept; other error values are described."""
     assert message == error(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("string.upper()", "bad argument #1 to 'upper' (string expected, got nil)"),
+        ("tonumber()", "bad argument #1 to 'tonumber' (value expected)"),
+        ("string.rep('x')", "bad argument #2 to 'rep' (number expected, got nil)"),
+        ("table.insert(nil, 1)", "script:1: bad argument #1 to 'insert' (table expected, got nil)"),
+        ("table.sort({3, 2, 1, 3, 2, 1}, function() return true end)", "invalid order function for sorting"),
+        ("string.format('%d', 'x')", "script:1: bad argument #2 to 'format' (number expected, got string)"),
+    ],
+)
+def test_errors_of_guarded_functions(text: str, message: str) -> None:
+    """Errors tell nothing of the guards that stand before some functions of the libraries."""
+    assert message in error(text) and "python" not in error(text)
 
 
 # ---- limits ----------------------------------------------------------------------------------

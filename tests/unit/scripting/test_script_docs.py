@@ -2,8 +2,8 @@
 """Every example of docs/scripts/ does what the page says.
 
 Blocks of `ale` are conversations: forms, then `;=> value`. Blocks of `lua` and `ale script` are bodies of steps between
-a comment `inputs:`, which may be missing, and one with `outputs:` or `error:`. Blocks of `jpath` are a `document:` and lines
-`script => result`.
+a comment `inputs:`, which may be missing, and one with `outputs:` or `error:`. Blocks of `jpath` are a `document:` and
+lines `script => result`.
 """
 
 import json

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The language row by row: `rows.txt`, written by hand against the contract. Source: the contract, scripts §2 and §6."""
+"""The language row by row: `rows.txt`, written by hand. Source: the contract, scripts §2 and §6."""
 
 from pathlib import Path
 

@@ -76,8 +76,8 @@ def test_names():
 
 @pytest.mark.parametrize(
     ("source", "expected"),
-    [("(+ 1", True), ('"a', True), ("#| a", True), ("'", True), ("(+ 1)", False), (")", False), ("", False), ("|#", False),
-     ("[1 (2", True), ("12ab (", False)],
+    [("(+ 1", True), ('"a', True), ("#| a", True), ("'", True), ("(+ 1)", False), (")", False), ("", False),
+     ("|#", False), ("[1 (2", True), ("12ab (", False)],
 )  # fmt: skip
 def test_what_is_unfinished(source, expected):
     """More of it may still make it whole."""
