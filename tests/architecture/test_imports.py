@@ -91,7 +91,9 @@ ENGINE = (
     Rule("invoke.http", ADAPTER, ("urllib3",)),
     Rule("invoke.*", ADAPTER, ("msgspec",)),
     # entry
-    Rule("tasks.*", ("model", "errors", "ports", "config", "dispatch", "transport", "wiring", "log"), ("celery", "kombu")),
+    Rule(
+        "tasks.*", ("model", "errors", "ports", "config", "dispatch", "transport", "wiring", "log"), ("celery", "kombu")
+    ),
     Rule("wiring", ("*",), ("celery",)),
     Rule("", ()),  # the package itself
 )
@@ -119,7 +121,17 @@ API = (
     Rule("*", API_EDGE, ("flask",)),
 )
 
-ARCHIVER = (Rule("", ()),)
+ARCHIVER = (
+    Rule("target"),
+    Rule("config", ("address", "errors", "variables")),
+    Rule("policy", ("model",)),
+    Rule("digest", ("codec", "model"), ("msgspec",)),
+    Rule("record", ("codec", "errors", "evolve", "model"), ("msgspec",)),
+    Rule("sinks.s3", ("errors",), ("boto3", "botocore")),
+    Rule("sinks.*", ("errors",)),
+    Rule("archive", ("errors", "log", "model", "ports")),
+    Rule("", ()),
+)
 
 RULES = {"argyll_engine": ENGINE, "argyll_api": API, "argyll_archiver": ARCHIVER}
 
