@@ -58,8 +58,10 @@ ROWS: Final[Mapping[type[errors.ArgyllError], Row]] = MappingProxyType(
         errors.ScriptRunError: Row(500),
         errors.TransientError: Row(503),
         errors.StoreUnavailableError: Row(503, "{error.store} store unavailable"),
+        errors.ArchiveUnavailableError: Row(503, "archive unavailable"),
         errors.ArgyllError: Row(500, "internal error"),
         errors.BrokenError: Row(500, "internal error"),
+        errors.DamagedArchiveError: Row(500, "internal error"),
         errors.UndecodableEventError: Row(500, "internal error"),
         errors.InvalidTransitionError: Row(500, "internal error"),
     }

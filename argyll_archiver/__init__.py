@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The archiver's place: it will move finished flows from the live store to objects in a bucket."""
+"""Writes ended flows as verified objects to a bucket or a directory. Deletes nothing from the live store."""

@@ -2,8 +2,8 @@
 """Effects to Celery messages, and the seam to the broker. The only place that knows how a message looks.
 
 Three brokers: `StreamsDispatcher` for our transport and `SharedRedisDispatcher` for Celery's stock Redis transport,
-both on the flow store's own Redis, where messages are put into the queue by the commit itself, and `CeleryDispatcher` for any
-other, which sends them after the commit (recovery repairs what a crash lost in between).
+both on the flow store's own Redis, where messages are put into the queue by the commit itself, and `CeleryDispatcher`
+for any other, which sends them after the commit (recovery repairs what a crash lost in between).
 Tasks are named here and written in `tasks/`; this module does not import them.
 """
 

@@ -23,8 +23,10 @@ ArgyllError
 │   ├── ScriptCompileError
 │   └── ScriptRunError
 ├── TransientError            nothing was decided; the same call may succeed later
-│   └── StoreUnavailableError the Redis behind a store does not answer
+│   ├── StoreUnavailableError the Redis behind a store does not answer
+│   └── ArchiveUnavailableError the store of archived flows does not answer or refuses
 └── BrokenError               a promise inside the engine does not hold; the log is the truth, never guess
+    ├── DamagedArchiveError   an archived flow is not what was written
     ├── UndecodableEventError a stored event cannot be read
     └── InvalidTransitionError a status change outside the transition tables
 
@@ -212,11 +214,27 @@ class StoreUnavailableError(TransientError):
         super().__init__(f"{store} store unavailable: {reason}")
 
 
+class ArchiveUnavailableError(TransientError):
+    """The store of archived flows does not answer, or refuses; `key` is the object that it was about."""
+
+    def __init__(self, key: str, reason: str) -> None:
+        self.key, self.reason = key, reason
+        super().__init__(f"archive unavailable for {key}: {reason}")
+
+
 # ---- broken ----------------------------------------------------------------------------------
 
 
 class BrokenError(ArgyllError):
     """A promise inside the engine does not hold. Never caught to carry on with a guess."""
+
+
+class DamagedArchiveError(BrokenError):
+    """The object of an archived flow is not what was written, or of a form that this version does not read."""
+
+    def __init__(self, key: str, reason: str) -> None:
+        self.key, self.reason = key, reason
+        super().__init__(f"archived object {key} is damaged: {reason}")
 
 
 class UndecodableEventError(BrokenError):

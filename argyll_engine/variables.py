@@ -9,6 +9,7 @@ two. Long because it is one table, which is to be read as one.
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import isfinite
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -80,6 +81,20 @@ def _duration(low_seconds: float, high_seconds: float) -> tuple[Callable[[str], 
         parse,
         f"a duration from {format_seconds(low_seconds)} to {format_seconds(high_seconds)}, such as 10s",
     )
+
+
+def _any_duration(text: str) -> float:
+    return parse_duration_ns(text) / NANOSECONDS_PER_SECOND
+
+
+def _finite(text: str) -> float:
+    if not isfinite(number := float(text)):
+        raise ValueError(text)
+    return number
+
+
+def _folder(text: str) -> str:
+    return f"{text.rstrip('/')}/" if text.strip("/") else ""
 
 
 def _one_of(*words: str) -> tuple[Callable[[str], str], str]:
@@ -362,3 +377,61 @@ VARIABLES: Final[tuple[Variable, ...]] = (
     ),
 )
 """Every variable of the engine, the workers and the API. Source: the contract, http §8 and ops §1.2–1.3."""
+
+ARCHIVE_VARIABLES: Final[tuple[Variable, ...]] = (
+    _row(
+        "ARCHIVE_BUCKET_URL",
+        "bucket_url",
+        (_text, "s3://bucket?options or file:///directory"),
+        "",
+        "where archived flows go; empty: nowhere",
+    ),
+    _row(
+        "ARCHIVE_PREFIX", "prefix", (_folder, "any text"), "", "what the keys of objects begin with; ends with a slash"
+    ),
+    _row(
+        "ARCHIVE_MEMORY_PERCENT",
+        "memory_percent",
+        (_finite, "a number"),
+        "80",
+        "share of `maxmemory` from which flows are archived whatever their age; 0 or less: always, above 100: never",
+    ),
+    _row(
+        "ARCHIVE_MAX_AGE",
+        "max_age_seconds",
+        (_any_duration, "a duration, such as 24h"),
+        "24h",
+        "how long a flow stays after it was deactivated; 0 or less: not at all",
+    ),
+    _row(
+        "ARCHIVE_MEMORY_CHECK_INTERVAL",
+        "memory_check_interval_seconds",
+        _duration(0.1, 86_400),
+        "5s",
+        "between two looks at the memory of the flow store",
+    ),
+    _row(
+        "ARCHIVE_SWEEP_INTERVAL",
+        "sweep_interval_seconds",
+        _duration(0.1, 604_800),
+        "1h",
+        "between two looks for old flows",
+    ),
+    _row(
+        "ARCHIVE_LEASE_TIMEOUT",
+        "lease_timeout_seconds",
+        _duration(1, 86_400),
+        "15m",
+        "after this long another archiver takes over a flow that is not done",
+    ),
+    _row("ARCHIVE_PRESSURE_BATCH", "pressure_batch", _integer(1, 100_000), "10", "flows of one batch under pressure"),
+    _row("ARCHIVE_SWEEP_BATCH", "sweep_batch", _integer(1, 100_000), "100", "flows of one batch of old flows"),
+    _row(
+        "ARCHIVE_POLL_INTERVAL",
+        "poll_interval_seconds",
+        _duration(0.01, 3_600),
+        "500ms",
+        "between two looks at unfinished work",
+    ),
+)
+"""The variables of archiving. Source: the contract, ops §1.4."""

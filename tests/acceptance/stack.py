@@ -20,10 +20,10 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from argyll_engine.config import EngineConfig
-from argyll_engine.dispatch import RUN_WORK
 from argyll_engine.store.connect import connect
-from argyll_engine.tasks.app import make_celery, queue_key_prefix
+from argyll_engine.tasks.app import make_celery
 from tests.acceptance.client import Client, eventually
+from tests.acceptance.queues import ListQueues, Queues, StreamQueues
 from tests.contract.redis_server import bundled_server
 
 ROOT = Path(__file__).parents[2]
@@ -32,6 +32,8 @@ LEASE_SECONDS = 2.0
 GRACE_SECONDS = 1.0
 INTERVAL_SECONDS = 0.5
 STOP_SECONDS = 20
+BROKER_VARIABLE = "ARGYLL_TEST_BROKER"
+"""`redis` runs the suite on Celery's stock Redis transport; the default is our own."""
 ENDED = ("", "Z", "X")
 HALTED = (*ENDED, "T")
 STEPS, WORK = "steps", "work"
@@ -87,7 +89,7 @@ class Part:
         top = self._process.pid
         self._process.send_signal(signal.SIGSTOP)  # so that it forks nothing while we look
         eventually("its halt", lambda: _state_of(Path(f"/proc/{top}")) in HALTED)
-        pids = (top, *_below(top))
+        pids = (top, *processes_below(top))
         for pid in pids:
             with suppress(ProcessLookupError):
                 os.kill(pid, number)
@@ -149,8 +151,7 @@ class Stack:
 
     def _variables(self, folder: Path) -> dict[str, str]:
         address = f"unix://{self.redis.socket}"
-        broker = {"CELERY_BROKER_URL": f"redis+socket://{self.broker.socket}"} if self.broker else {}
-        return broker | {
+        return self._broker_variables() | {
             "ENGINE_REDIS_ADDR": address,
             "FLOW_REDIS_ADDR": address,
             "API_HOST": "127.0.0.1",
@@ -160,6 +161,13 @@ class Stack:
             "RECOVERY_INTERVAL": f"{INTERVAL_SECONDS}s",
             "ARGYLL_DATA_DIR": str(folder),
         }
+
+    def _broker_variables(self) -> dict[str, str]:
+        if self.broker:
+            return {"CELERY_BROKER_URL": f"redis+socket://{self.broker.socket}"}
+        if os.environ.get(BROKER_VARIABLE) == "redis":
+            return {"CELERY_BROKER_URL": f"redis+socket://{self.redis.socket}?virtual_host=0"}
+        return {}
 
     # ---- verbs ----
 
@@ -233,28 +241,25 @@ class Stack:
         with Redis(unix_socket_path=str((self.broker or self.redis).socket)) as client:
             yield client
 
-    def queue_key(self, name: str) -> str:
-        """Where the broker keeps a queue, or its other keys."""
-        return name if self.broker else queue_key_prefix(self.config) + name
+    @property
+    def queues(self) -> Queues:
+        """What lies in the broker."""
+        if self.broker:
+            return ListQueues(self.broker_redis, "")
+        kind = StreamQueues if self.config.on_streams else ListQueues
+        return kind(self.broker_redis, self.config.queue_key_prefix)
 
     def lose_messages(self, *queues: str) -> int:
         """How many messages of these queues were dropped, as a broker does that forgets."""
-        with self.broker_redis() as client:
-            count = sum(client.llen(self.queue_key(queue)) for queue in queues)
-            client.delete(*map(self.queue_key, queues))
-        return count
+        return self.queues.lose(*queues)
 
     def forget_deliveries(self) -> None:
-        """Let the broker forget what workers had taken and not acknowledged; killed ones leave it for an hour."""
-        with self.broker_redis() as client:
-            client.delete(self.queue_key("unacked"), self.queue_key("unacked_index"))
+        """Let the broker forget what workers had taken and not acknowledged."""
+        self.queues.forget_deliveries(*WORKERS)
 
     def has_idle_queues(self, *queues: str) -> bool:
         """Whether these queues are empty, and every work item that a worker has taken from one is done."""
-        with self.broker_redis() as client:
-            waiting = sum(client.llen(self.queue_key(queue)) for queue in queues)
-            taken: Any = client.hvals(self.queue_key("unacked"))
-        return waiting + sum(RUN_WORK.encode() in message for message in taken) == 0
+        return self.queues.is_idle(*queues)
 
     @property
     def due_key(self) -> str:
@@ -295,12 +300,12 @@ def _argyll(*words: str) -> tuple[str, ...]:
     return (sys.executable, "-P", "-m", "argyll_api.cli", *words)
 
 
-def _below(pid: int) -> tuple[int, ...]:
+def processes_below(pid: int) -> tuple[int, ...]:
     """The processes that a process has started, and those that they have."""
     found: tuple[int, ...] = ()
     for task in Path(f"/proc/{pid}/task").glob("*/children"):
         for child in map(int, task.read_text().split()):
-            found += (child, *_below(child))
+            found += (child, *processes_below(child))
     return found
 
 

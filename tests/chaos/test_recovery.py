@@ -4,6 +4,8 @@
 Source: the contract, execution §8; X17, X22.
 """
 
+import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +15,7 @@ from argyll_engine.ports import Message
 from tests.acceptance.client import Client, eventually, request
 from tests.acceptance.folding import faults_of_log, fold
 from tests.acceptance.services import Reply, StepServices
-from tests.acceptance.stack import STEPS, WORK, Stack
+from tests.acceptance.stack import GRACE_SECONDS, STEPS, WORK, Stack
 from tests.acceptance.steps import asynchronous, attributes, retries, script, sync
 
 LOOKS = 3
@@ -32,6 +34,14 @@ def send_again(stack: Stack, queue: str, flow_id: str, step_id: str, token: str,
     message = Message(task=RUN_WORK, queue=queue, args=(flow_id, step_id, token, attempt))
     with stack.celery() as app:
         CeleryDispatcher(app, longest_wait_seconds=60).publish((message, message))
+
+
+def is_serving(client: Client) -> bool:
+    """Whether the API answers."""
+    try:
+        return client.get("/health").status == 200
+    except OSError:
+        return False
 
 
 def call_step(**more: Any) -> Any:
@@ -58,8 +68,7 @@ def test_script_of_a_killed_worker_runs_again(stack: Stack) -> None:
     client.register(script("first", "return {answer = 1}", attributes(gives=["answer"])))
     stack.kill_worker(STEPS)
     flow_id = client.start("killed-in-script", ["first"])
-    with stack.broker_redis() as broker:  # what a worker does first: it takes the message away
-        assert broker.rpop(stack.queue_key("steps")) is not None
+    assert stack.queues.take("steps")  # what a worker does first: it takes the message away
     stack.start_worker(STEPS)
     assert_completed(client, flow_id)
 
@@ -110,6 +119,23 @@ def test_lost_message_is_sent_again(stack: Stack, services: StepServices, queue:
     assert 1 == stack.lose_messages(queue)
     stack.start_worker()
     assert_completed(client, flow_id)
+
+
+def test_the_first_sweep_is_at_the_start(tmp_path: Path) -> None:
+    """Beat begins with a sweep: what was lost while all was down goes on at once, however long the interval is."""
+    stack = Stack(tmp_path, RECOVERY_INTERVAL="1h")
+    try:
+        stack.redis.start()
+        stack.api.start()
+        eventually("an answer of the API", lambda: is_serving(stack.client))
+        stack.client.register(script("early", "return {answer = 1}", attributes(gives=["answer"])))
+        flow_id = stack.client.start("lost-before-the-start", ["early"])
+        assert 1 == stack.lose_messages("steps")
+        time.sleep(GRACE_SECONDS)
+        stack.mend()
+        assert_completed(stack.client, flow_id)
+    finally:
+        stack.stop()
 
 
 def test_retry_whose_timer_was_lost_is_made(stack: Stack, services: StepServices) -> None:

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs the Redis scripts of `lua/`. A Redis that does not know them, new or restarted, is told on the way."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from hashlib import sha1
+from importlib.resources import files
+from typing import Any
+
+from redis import Redis
+from redis.client import Pipeline
+from redis.exceptions import NoScriptError
+
+Argument = str | bytes | int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Script:
+    """A script with what all share; `sha` is the name by which a Redis that knows it runs it."""
+
+    text: str
+    sha: str
+
+
+@cache
+def read_script(name: str) -> Script:
+    """The script in `lua/<name>.lua`."""
+    folder = files("argyll_engine.transport").joinpath("lua")
+    text = "".join(folder.joinpath(f"{part}.lua").read_text("utf-8") for part in ("prelude", name))
+    return Script(text=text, sha=sha1(text.encode(), usedforsecurity=False).hexdigest())
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One run of a script; the header of the script says what keys and arguments are."""
+
+    name: str
+    keys: Sequence[str]
+    args: Sequence[Argument]
+
+
+def add(pipeline: Pipeline, call: Call) -> None:
+    """Put a run of a script into a pipeline."""
+    pipeline.evalsha(read_script(call.name).sha, len(call.keys), *call.keys, *call.args)
+
+
+def run(client: Redis, call: Call) -> Any:
+    """What the script answers."""
+    script = read_script(call.name)
+    try:
+        return client.evalsha(script.sha, len(call.keys), *call.keys, *call.args)
+    except NoScriptError:
+        return client.eval(script.text, len(call.keys), *call.keys, *call.args)

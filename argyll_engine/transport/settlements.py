@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What tasks decided about their messages and Redis has not heard yet: gathered from all threads, sent in one go.
+
+The channel's consumer sends it once a turn of the loop, or when another thread's settlement wakes the loop.
+"""
+
+import os
+import signal
+import threading
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final
+
+from redis.client import Pipeline
+
+from argyll_engine.transport import scripts
+from argyll_engine.transport.options import Options
+from argyll_engine.transport.wire import GROUP, tag_of
+
+RING: Final = b"!"
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """One message is done (`again` false, no `reason`), goes back into its queue, or is a dead letter."""
+
+    queue: str
+    stream: str
+    entry_id: str
+    again: bool = False
+    reason: str = ""
+
+
+class Alarm:
+    """A pipe that a poll can wait on; `ring` may be called from any thread, and signals of the process ring it too."""
+
+    def __init__(self) -> None:
+        self._read, self._write = os.pipe()
+        os.set_blocking(self._read, False)
+        os.set_blocking(self._write, False)
+        self._rung = threading.Event()
+
+    def fileno(self) -> int:
+        """What to poll."""
+        return self._read
+
+    def ring(self) -> None:
+        """Wake whoever polls; rings that nobody has heard yet are one."""
+        if not self._rung.is_set():
+            self._rung.set()
+            os.write(self._write, RING)
+
+    def silence(self) -> bool:
+        """Take note of the rings, what follows rings again; says whether one of them was a signal."""
+        self._rung.clear()
+        try:
+            return bool(os.read(self._read, 1024).strip(RING))
+        except BlockingIOError:
+            return False
+
+    @contextmanager
+    def hearing_signals(self) -> Iterator[None]:
+        """A block during which a signal rings. Only Python's main thread can have that."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
+        try:
+            yield
+        finally:
+            signal.set_wakeup_fd(before)
+
+    def close(self) -> None:
+        """Free both ends. Late rings are ignored."""
+        self._rung.set()
+        os.close(self._read)
+        os.close(self._write)
+
+
+class Settlements:
+    """The settlements that wait, of one consumer."""
+
+    def __init__(self, options: Options, ring: Callable[[], None]) -> None:
+        self._options = options
+        self._ring = ring
+        self._waiting: deque[Settlement] = deque()
+        self.owner = threading.get_ident()
+
+    def __bool__(self) -> bool:
+        """Whether something waits."""
+        return bool(self._waiting)
+
+    def add(self, settlement: Settlement) -> None:
+        """Keep it for the next turn; the owner's own turn needs no wake-up."""
+        self._waiting.append(settlement)
+        if threading.get_ident() != self.owner:
+            self._ring()
+
+    def take(self) -> list[Settlement]:
+        """All that waits now."""
+        taken = []
+        while self._waiting:
+            taken.append(self._waiting.popleft())
+        return taken
+
+    def tags(self) -> set[str]:
+        """The delivery tags of what waits."""
+        return {tag_of(settlement.stream, settlement.entry_id) for settlement in tuple(self._waiting)}
+
+    def put_back(self, settlements: list[Settlement]) -> None:
+        """They were not sent after all, or nobody knows; all of them may be sent twice."""
+        self._waiting.extendleft(reversed(settlements))
+
+    def write(self, pipeline: Pipeline, settlements: list[Settlement]) -> None:
+        """Put them into a pipeline: finished ones of a stream together, each other one as a script."""
+        done: defaultdict[str, list[str]] = defaultdict(list)
+        for settlement in settlements:
+            if settlement.again or settlement.reason:
+                scripts.add(pipeline, self._script(settlement))
+            else:
+                done[settlement.stream].append(settlement.entry_id)
+        for stream, entry_ids in done.items():
+            pipeline.xack(stream, GROUP, *entry_ids)
+            pipeline.xdel(stream, *entry_ids)
+
+    def _script(self, settlement: Settlement) -> scripts.Call:
+        keys = self._options.keys
+        return scripts.Call(
+            "settle",
+            [keys.returned(settlement.queue), keys.dead(settlement.queue), settlement.stream],
+            [GROUP, settlement.entry_id, self._options.delivery_limit, settlement.reason, 1],
+        )

@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every store of objects keeps: once on a directory, once over HTTP on a server that speaks S3."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from boto3.session import Session
+from moto.server import ThreadedMotoServer
+
+from argyll_archiver.sinks.file import FileSink
+from argyll_archiver.sinks.opening import open_sink
+from argyll_archiver.sinks.port import Sink
+from argyll_archiver.sinks.s3 import PART_BYTES, S3Sink
+from argyll_archiver.target import FileTarget, S3Target, parse_target
+from argyll_engine.errors import ArchiveUnavailableError
+from tests.contract.faulty_s3 import Answer, FaultyS3, an_error, an_object, cut_off, silence
+
+KEY = "archived/v1/2026-01-31/order-1:ship:t+1%2F.json.gz"
+
+
+@pytest.fixture(autouse=True)
+def _credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of nobody, and none from the machine."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, "/dev/null")
+    monkeypatch.delenv("AWS_PROFILE", raising=False)
+
+
+@pytest.fixture(scope="module")
+def s3_endpoint() -> Iterator[str]:
+    """A server that speaks S3, in a thread of this process."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def s3_url(s3_endpoint: str) -> str:
+    """A bucket there, as operators write it."""
+    Session(region_name="us-east-1").client("s3", endpoint_url=s3_endpoint).create_bucket(Bucket="flows")
+    return f"s3://flows?region=us-east-1&endpoint={s3_endpoint}&use_path_style=true"
+
+
+@pytest.fixture(params=["file", "s3"])
+def sink(request: pytest.FixtureRequest, tmp_path: Path) -> Sink:
+    """An empty store of each kind, opened from its URL."""
+    url = f"file://{tmp_path}/a/b" if request.param == "file" else request.getfixturevalue("s3_url")
+    return open_sink(parse_target(url))
+
+
+def test_an_object_comes_back_as_it_was_put(sink: Sink) -> None:
+    """Byte for byte, under a key with every character that keys have."""
+    sink.put(KEY, bytes(range(256)))
+    assert bytes(range(256)) == sink.get(KEY)
+
+
+def test_an_object_is_replaced_as_a_whole(sink: Sink) -> None:
+    """Nothing of a longer one stays behind."""
+    sink.put(KEY, b"longer than the next")
+    sink.put(KEY, b"short")
+    assert b"short" == sink.get(KEY)
+
+
+def test_an_object_that_is_not_there_is_none(sink: Sink) -> None:
+    """That is no error."""
+    assert None is sink.get("archived/v1/2026-01-31/nobody.json.gz")
+
+
+def test_a_large_object_comes_back_whole(sink: Sink) -> None:
+    """More than one part of it, in S3."""
+    body = bytes(range(251)) * (2 * PART_BYTES // 251) + b"end"
+    sink.put("large", body)
+    assert body == sink.get("large")
+
+
+# ---- files -----------------------------------------------------------------------------------
+
+
+def test_files_are_where_their_keys_say(tmp_path: Path) -> None:
+    """And nothing else is left beside them."""
+    FileSink(FileTarget(directory=str(tmp_path))).put("v1/day/f.json.gz", b"x")
+    assert ["f.json.gz"] == [path.name for path in (tmp_path / "v1" / "day").iterdir()]
+
+
+def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As when the disk is full: no part of the new one, no rest of it."""
+    sink = FileSink(FileTarget(directory=str(tmp_path)))
+    sink.put("f", b"old")
+
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(ArchiveUnavailableError, match="No space left"):
+        sink.put("f", b"new")
+    assert (["f"], b"old") == ([path.name for path in tmp_path.iterdir()], sink.get("f"))
+
+
+def test_a_directory_that_cannot_be_used_is_unavailable(tmp_path: Path) -> None:
+    """Such as one below a file."""
+    (tmp_path / "file").write_bytes(b"")
+    sink = FileSink(FileTarget(directory=str(tmp_path / "file" / "below")))
+    with pytest.raises(ArchiveUnavailableError):
+        sink.put("f", b"x")
+    with pytest.raises(ArchiveUnavailableError):
+        sink.get("f")
+
+
+# ---- S3 that does not do as it should --------------------------------------------------------
+
+
+@pytest.fixture
+def faulty() -> Iterator[FaultyS3]:
+    """A server whose answers a test gives."""
+    server = FaultyS3()
+    yield server
+    server.close()
+
+
+def _impatient(server: FaultyS3, attempts: int = 1) -> S3Sink:
+    target = S3Target(bucket="flows", region="us-east-1", endpoint=server.url, use_path_style=True)
+    return S3Sink(target, attempts=attempts, read_timeout_seconds=0.3)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(an_error(500, "InternalError"), id="500"),
+        pytest.param(an_error(503, "SlowDown"), id="503"),
+        pytest.param(an_error(403, "AccessDenied"), id="403"),
+        pytest.param(an_error(404, "NoSuchBucket"), id="no bucket"),
+        pytest.param(silence, id="timeout"),
+        pytest.param(cut_off, id="cut off"),
+    ],
+)
+def test_a_store_that_does_not_answer_well_is_unavailable(faulty: FaultyS3, answer: Answer) -> None:
+    """Never taken for an object that is not there, nor for a part of one."""
+    faulty.answers = [answer, answer]
+    with pytest.raises(ArchiveUnavailableError):
+        _impatient(faulty).get("k")
+    if answer is not cut_off:
+        with pytest.raises(ArchiveUnavailableError):
+            _impatient(faulty).put("k", b"x")
+
+
+def test_a_throttled_request_is_made_again(faulty: FaultyS3) -> None:
+    """With backoff, by the client itself."""
+    faulty.answers = [an_error(503, "SlowDown"), an_object(b"whole")]
+    assert b"whole" == _impatient(faulty, attempts=2).get("k")
+
+
+def test_options_of_the_url_reach_the_store(faulty: FaultyS3) -> None:
+    """Encryption and storage class go with every object."""
+    faulty.answers = [an_object(b"")]
+    url = f"s3://flows?endpoint={faulty.url}&region=r&hostname_immutable=true&ssetype=AES256&storage_class=STANDARD_IA"
+    open_sink(parse_target(url)).put("k", b"x")
+    (method, path, headers) = faulty.requests[0]
+    assert ("PUT", "/flows/k") == (method, path)
+    assert ("AES256", "STANDARD_IA") == (
+        headers["x-amz-server-side-encryption"],
+        headers["x-amz-storage-class"],
+    )
+
+
+def test_a_profile_that_is_not_there_is_named() -> None:
+    """When the sink is opened, not at the first object."""
+    with pytest.raises(ArchiveUnavailableError, match="nobody"):
+        S3Sink(S3Target(bucket="flows", profile="nobody"))
