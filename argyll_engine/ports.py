@@ -249,10 +249,10 @@ class WorkLeases(Protocol):
         """Say that a worker has stopped: whatever it still holds is free."""
 
     def held(self, flow_id: FlowID, now_ms: int) -> frozenset[Token]:
-        """Tokens of the flow that a live worker executes, or whose asynchronous call was accepted."""
+        """Tokens of the flow that a live worker executes, or whose child flow was started."""
 
     def accept(self, flow_id: FlowID, token: Token) -> None:
-        """An asynchronous step took the call: the item waits for its webhook and is nobody's to restart."""
+        """A child flow was started: the item waits for its end and is nobody's to restart."""
 
     def due_flows(self, now_ms: int, limit: int) -> tuple[FlowID, ...]:
         """Flows that the recovery sweep should look at by now, longest overdue first."""

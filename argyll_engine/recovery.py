@@ -15,7 +15,6 @@ from argyll_engine.errors import BrokenError
 from argyll_engine.model.effects import Effect, RunCompensation, RunWork
 from argyll_engine.model.flow import FlowState
 from argyll_engine.model.ids import FlowID, StepID, flow_stream
-from argyll_engine.model.step import StepType
 from argyll_engine.ports import Clock, Dispatcher, WorkLeases
 from argyll_engine.projections import Projections
 from argyll_engine.react import resume
@@ -114,10 +113,8 @@ class Recovery:
 
 
 def _has_running_call(state: FlowState) -> bool:
-    """Whether a worker is waiting for an answer, as opposed to a webhook or a retry."""
-    return any(
-        ex.active_count and state.plan.steps[step_id].type != StepType.ASYNC for step_id, ex in state.executions.items()
-    )
+    """Whether some work item may have to be taken from a dead worker, as opposed to waiting for a retry."""
+    return any(ex.active_count for ex in state.executions.values())
 
 
 def _ms(at: datetime) -> int:

@@ -165,9 +165,9 @@ class WorkRunner:
             log.debug("work_dropped", **work.ids, reason="another attempt was started, or it is not due")
             return
         outcome = self._invoke(work, state, work.item(state))
-        if isinstance(outcome, Accepted):
-            self._patiently(lambda: self._leases.accept(work.flow_id, work.token))
-        else:
+        if not isinstance(
+            outcome, Accepted
+        ):  # the claim of an accepted call stays until its webhook, or this worker's end
             request = self._result(work, outcome)  # the first answer counts, whichever attempt it is of
             done = self._patiently(lambda: self._flows.execute_one(request))
             self._memo.keep(done.state, done.events)

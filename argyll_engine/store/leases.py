@@ -44,7 +44,7 @@ class RedisWorkLeases:
             self._client.zrem(self._keys.workers(), worker_id)
 
     def held(self, flow_id: FlowID, now_ms: int) -> frozenset[Token]:
-        """Tokens whose worker lives past `now_ms`, or whose asynchronous call was accepted."""
+        """Tokens whose worker lives past `now_ms`, or whose child flow was started."""
         keys = (self._keys.claims(flow_stream(flow_id)), self._keys.workers())
         (tokens,) = self._scripts.run([ScriptCall(self._held, keys, (now_ms,))])
         return frozenset(Token(token.decode()) for token in tokens)

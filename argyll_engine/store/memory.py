@@ -318,7 +318,7 @@ class MemoryWorkLeases:
             self._backend.workers.pop(worker_id, None)
 
     def held(self, flow_id: FlowID, now_ms: int) -> frozenset[Token]:
-        """Tokens whose worker lives past `now_ms`, or whose asynchronous call was accepted."""
+        """Tokens whose worker lives past `now_ms`, or whose child flow was started."""
         with self._backend.lock:
             claims, workers = self._backend.claims.get(flow_id, {}), self._backend.workers
             return frozenset(

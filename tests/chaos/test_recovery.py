@@ -88,21 +88,24 @@ def test_long_call_of_a_live_worker_is_left_alone(stack: Stack, services: StepSe
     assert (1, 1) == seen
 
 
-def test_accepted_call_waits_for_its_webhook(stack: Stack, services: StepServices) -> None:
-    """A service that took an asynchronous call is not called again, not even when the worker that called it dies."""
+def test_accepted_call_is_made_again_when_its_worker_dies(stack: Stack, services: StepServices) -> None:
+    """With the same token, once, and not while that worker lives; the webhook of either call ends the item."""
     client = stack.client
     endpoint = services["accepting"].answers(Reply(status=202))
     client.register(asynchronous("accepting", endpoint.url, **call_step()))
     flow_id = client.start("accepted", ["accepting"])
     eventually("the call", lambda: endpoint.calls)
     eventually("an idle worker", lambda: stack.has_idle_queues("work"))
+    stack.await_looks(flow_id, LOOKS)
+    assert 1 == len(endpoint.calls)
     stack.kill_worker(WORK)
     stack.start_worker(WORK)
+    eventually("the second call", lambda: len(endpoint.calls) > 1)
     stack.await_looks(flow_id, LOOKS)
     token = endpoint.calls[0].token
     assert 200 == request(f"{client.base_url}/webhook/{flow_id}/accepting/{token}", "POST", {"answer": 1}).status
     assert_completed(client, flow_id)
-    assert (1, 1) == (len(endpoint.calls), client.types(flow_id).count("work_started"))
+    assert ([token, token], 2) == (endpoint.tokens, client.types(flow_id).count("work_started"))
 
 
 @pytest.mark.parametrize("queue", ["steps", "work"])

@@ -106,7 +106,7 @@ def test_a_refusal_fails_the_flow():
 
 
 def test_an_asynchronous_step_waits_for_its_webhook():
-    """The accepted call leaves the item active, and nobody's to restart, until the webhook ends it."""
+    """The accepted call leaves the item active until the webhook ends it; it is made again when its worker is dead."""
     shop = Workshop(lambda call: Accepted())
     shop.start([a_step("a", {"x": output()}, type=StepType.ASYNC)], ["a"])
     shop.deliver_all()
@@ -114,7 +114,12 @@ def test_an_asynchronous_step_waits_for_its_webhook():
     assert f"http://engine/webhook/f/a/{call.token}" == call.webhook_url
 
     shop.clock.move(hours=1)
+    shop.leases.refresh_worker("w1", int(shop.clock.at.timestamp() * 1000) + 15_000)
     assert 0 == shop.recovery.sweep()
+    shop.clock.move(hours=1)
+    assert 1 == shop.recovery.sweep()
+    shop.deliver_all()
+    assert [call.token, call.token] == [made.token for made in shop.client.calls]
     shop.engine.complete_work(FlowID("f"), StepID("a"), call.token, {"x": 1})
 
     assert FlowStatus.COMPLETED == shop.engine.queries.flow(FlowID("f")).status

@@ -3,7 +3,7 @@
 --
 -- KEYS 1 claims  2 workers
 -- ARGV 1 now (ms)
--- Returns the tokens whose worker lives past now, or whose asynchronous call was accepted. Atomic, read-only.
+-- Returns the tokens whose worker lives past now, or whose child flow was started. Atomic, read-only.
 
 local now, tokens = tonumber(ARGV[1]), {}
 local claims = redis.call('HGETALL', KEYS[1])
