@@ -15,7 +15,9 @@ from argyll_engine.config import EngineConfig
 
 def test_every_command_is_there() -> None:
     """Processes, `down`, and the clients of the API; each with a help text."""
-    assert ["api", "beat", "down", "flow", "flower", "plan", "step", "up", "worker"] == sorted(main.commands)
+    assert {
+        *("ale", "api", "beat", "dead-letters", "down", "flow", "flower", "plan", "script", "step", "up", "worker")
+    } == set(main.commands)
     assert [] == [name for name, command in main.commands.items() if not command.help]
 
 
@@ -28,12 +30,13 @@ def test_the_version_is_that_of_the_distribution() -> None:
 def test_workers_are_ordinary_celery_workers() -> None:
     """Solo pools serve `steps`; a thread pool serves `work` and `beat`; every node has a name of its own."""
     children = worker_children(EngineConfig(work_threads=7), Fleet(steps=2, work=1, node="box"))
-    pools = {child.name: " ".join(child.argv[child.argv.index("-n") + 1 :][:7]) for child in children}
+    said = {child.name: " ".join(child.argv[child.argv.index("-n") + 1 :]) for child in children}
+    lean = "--without-gossip --without-mingle -l info"
     assert {
-        "steps1": "steps1@box -P solo -Q steps --without-gossip --without-mingle",
-        "steps2": "steps2@box -P solo -Q steps --without-gossip --without-mingle",
-        "work1": "work1@box -P threads -c 7 -Q work,beat",
-    } == pools
+        "steps1": f"steps1@box -P solo -c 1 --prefetch-multiplier 64 -Q steps {lean}",
+        "steps2": f"steps2@box -P solo -c 1 --prefetch-multiplier 64 -Q steps {lean}",
+        "work1": f"work1@box -P threads -c 7 -Q work,beat {lean}",
+    } == said
 
 
 def test_flower_must_be_installed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -106,7 +106,7 @@ def test_a_worker_runs_what_a_commit_put_into_the_queue(
         if len(received) == 3:
             enough.set()
 
-    app.task(name=RUN_WORK)(run_work)
+    app.task(name=RUN_WORK, shared=False)(run_work)
     messages = [replace(RUN, args=("flow-1", "step-1", "token-1", attempt)) for attempt in range(3)]
     commit(client, config, shared.seal(messages))
     with start_worker(app, pool="solo", queues=["work"], perform_ping_check=False, shutdown_timeout=20):

@@ -146,7 +146,7 @@ def test_a_worker_runs_what_a_commit_put_into_the_queue(
         if len(received) == 3:
             enough.set()
 
-    app.task(name=RUN_WORK)(run_work)
+    app.task(name=RUN_WORK, shared=False)(run_work)
     soon = datetime.now(UTC) + timedelta(seconds=0.5)
     messages = [replace(RUN, args=("f", "s", "t", n), eta=soon if n == 0 else None) for n in range(3)]
     commit(client, config, streams.seal(messages))

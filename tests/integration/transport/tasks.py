@@ -33,20 +33,20 @@ def make_app(broker: str, options: dict[str, object], prefetch: int) -> Celery:
         worker_cancel_long_running_tasks_on_connection_loss=False,
     )
 
-    @app.task(name="work")
+    @app.task(name="work", shared=False)
     def work(name: str, seconds: float = 0.0) -> None:
         """Leave a trace, take some time, leave another."""
         leave("start", name)
         time.sleep(seconds)
         leave("end", name)
 
-    @app.task(name="die")
+    @app.task(name="die", shared=False)
     def die(name: str) -> None:
         """Kill the worker."""
         leave("start", name)
         os.kill(os.getpid(), signal.SIGKILL)
 
-    @app.task(name="again", bind=True, max_retries=3)
+    @app.task(name="again", shared=False, bind=True, max_retries=3)
     def again(self, name: str) -> None:  # type: ignore[no-untyped-def]
         """Ask for another try, twice."""
         leave("start", name)
