@@ -117,6 +117,11 @@ class Channel(QueueChannel):
         if self._consumer is not None:
             self._consumer.settlements.add(settlement)
 
+    def wake(self) -> None:
+        """Let the loop look again, for one more message may be delivered; from any thread."""
+        if self._consumer is not None:
+            self._consumer.settlements.wake()
+
     def _credit(self) -> int:
         deliveries = self.deliveries
         if not deliveries.can_consume():

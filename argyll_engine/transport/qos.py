@@ -59,7 +59,8 @@ class QoS:
 
     def settled_elsewhere(self, delivery_tag: str) -> None:
         """It is done, and Redis knows: a script of the application has acknowledged it."""
-        self._delivered.pop(delivery_tag, None)
+        if self._delivered.pop(delivery_tag, None) is not None:
+            self.channel.wake()
 
     def restore_unacked(self) -> None:
         """All go back into their queues."""

@@ -53,12 +53,18 @@ class Alarm:
             os.write(self._write, RING)
 
     def silence(self) -> bool:
-        """Take note of the rings, what follows rings again; says whether one of them was a signal."""
-        self._rung.clear()
+        """Take note of the rings, what follows rings again; says whether one of them was a signal.
+
+        Whoever calls must look for work afterwards: a ring that comes in between adds no byte.
+        """
         try:
-            return bool(os.read(self._read, 1024).strip(RING))
+            heard = os.read(self._read, 1024)
         except BlockingIOError:
-            return False
+            heard = b""
+        # Not before the read: a ring in between would lose its byte and still count as not yet heard, and so
+        # would silence all that follow.
+        self._rung.clear()
+        return bool(heard.strip(RING))
 
     @contextmanager
     def hearing_signals(self) -> Iterator[None]:
@@ -95,6 +101,10 @@ class Settlements:
     def add(self, settlement: Settlement) -> None:
         """Keep it for the next turn; the owner's own turn needs no wake-up."""
         self._waiting.append(settlement)
+        self.wake()
+
+    def wake(self) -> None:
+        """Let the owner look again: for what waits, or because it may take more messages now."""
         if threading.get_ident() != self.owner:
             self._ring()
 
