@@ -3,7 +3,7 @@ BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help up down demo test test-all check format docs clean
+.PHONY: help up down demo test test-all tools bench soak check format docs clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' Makefile
@@ -20,8 +20,17 @@ demo: .venv/.base ## twenty orders through the order flow, with a table of resul
 test: .venv/.test ## all tests but the slow ones
 	$(PYTEST) -m "not slow" $(ARGS)
 
-test-all: .venv/.test ## all tests
+test-all: .venv/.test tools ## all tests
 	$(PYTEST) $(ARGS)
+
+tools: ## fetch what slow tests check deploy/ with: Prometheus, nginx, Helm; what cannot be had is left out
+	@.ci/tools
+
+bench: .venv/.bench ## every budget beside stock Celery, with plots, into var/bench; some twenty minutes
+	@$(BIN)/python -m bench --plots $(ARGS)
+
+soak: .venv/.bench ## half an hour under load: what grows, what is lost
+	@$(BIN)/python -m bench.soak $(ARGS)
 
 check: .venv/.dev ## formatting, lint and types
 	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy
@@ -31,9 +40,10 @@ format: .venv/.dev ## format, and mend what lint can mend
 
 docs: .venv/.base ## write the pages that are made from the code
 	$(BIN)/argyll ale --reference > docs/scripts/ale-builtins.md
+	$(BIN)/python deploy/grafana/build.py
 
 clean: down ## remove the environment, all caches and var/, the private Redis in it included
-	rm -rf .venv var build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .cache var build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 # Each stamp is younger than the pins it stands for; .ci/environment makes .venv and installs them.
 .venv/.base: requirements/base.txt setup.cfg setup.py
@@ -44,3 +54,6 @@ clean: down ## remove the environment, all caches and var/, the private Redis in
 
 .venv/.dev: requirements/dev.txt .venv/.test
 	@.ci/environment dev
+
+.venv/.bench: requirements/bench.txt .venv/.base
+	@.ci/environment bench

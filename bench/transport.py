@@ -117,7 +117,7 @@ def consume(contender: Contender, place: Path, tasks: int) -> float:
     environment = os.environ | {BROKER_VARIABLE: broker_url(contender, place)}
     lean = ("--without-gossip", "--without-mingle", "--without-heartbeat", "-l", "warning")
     argv = [sys.executable, "-m", "celery", "-q", "-A", "bench.transport:app", "worker", *contender.pool, *lean]
-    worker = subprocess.Popen(argv, env=environment, stderr=subprocess.DEVNULL)
+    worker = subprocess.Popen(argv, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         first = await_length(client, contender.backlog, tasks * (1 - EDGE))
         last = await_length(client, contender.backlog, tasks * EDGE)
@@ -127,6 +127,12 @@ def consume(contender: Contender, place: Path, tasks: int) -> float:
         worker.wait()
         client.flushall()
         client.close()
+
+
+def stock_rate(place: Path, tasks: int = 2_000) -> float:
+    """B: no-op tasks a second of stock Celery, on a Redis that is empty before and after."""
+    publish(STOCK, place, tasks)
+    return consume(STOCK, place, tasks)
 
 
 def await_length(client: redis.Redis, key: str, limit: float) -> tuple[float, int]:
