@@ -1,64 +1,67 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One flow to one verified object, and back. Deletes nothing, and knows no kind of store.
+"""Flows as verified objects, and back. Deletes nothing from the live store, and knows no kind of store of objects.
 
-An object counts as written when it was read back from the store and is the one that was meant.
+An object counts as written when the store has confirmed its checksum, or when it was read back and is the one that was
+meant.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import replace
 
-from argyll_archiver.digest import FlowDigest
-from argyll_archiver.record import ArchivedFlow, make_object, read_object
+from argyll_archiver.record import make_object, object_key, read_object
 from argyll_archiver.sinks.port import Sink
-from argyll_engine import log
 from argyll_engine.errors import DamagedArchiveError
-from argyll_engine.model.ids import FlowID, flow_stream
-from argyll_engine.ports import EventStore
-
-_log = log.get(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Written:
-    """An object that is in the store, verified. `key` has the prefix."""
-
-    key: str
-    size_bytes: int
-    digest: FlowDigest
+from argyll_engine.model.digest import ArchivedFlow, FlowDigest
+from argyll_engine.model.ids import FlowID
 
 
 class FlowArchive:
-    """Flows as objects in a sink.
+    """Flows as objects in a sink. Implements `ports.Archive`. Threads may share it.
 
     Args:
-        store: The flow store; only read.
-        prefix: What all keys begin with; empty, or ending with a slash.
+        prefix: What all keys begin with that are written; empty, or ending with a slash.
     """
 
-    def __init__(self, store: EventStore, sink: Sink, prefix: str) -> None:
-        self._store, self._sink, self._prefix = store, sink, prefix
+    def __init__(self, sink: Sink, prefix: str) -> None:
+        self._sink, self._prefix = sink, prefix
 
-    def write(self, flow_id: FlowID) -> Written:
-        """The object of a deactivated flow, written and read back. Writing it again changes nothing.
+    def write(self, flow_id: FlowID, events: Sequence[bytes]) -> FlowDigest:
+        """The digest of a deactivated flow whose object was written and verified. Writing it again changes nothing.
+
+        Args:
+            events: The whole log, encoded as stored.
 
         Raises:
             FlowNotFoundError, InvalidRequestError, UndecodableEventError: See `make_object`.
-            StoreUnavailableError, ArchiveUnavailableError: Try again later.
+            ArchiveUnavailableError: Try again later.
             DamagedArchiveError: What was read back is not what was written.
         """
-        made = make_object(flow_id, self._store.read_log(flow_stream(flow_id)))
+        made = make_object(flow_id, events)
         key = self._prefix + made.key
-        self._sink.put(key, made.body)
-        if self._sink.get(key) != made.body:
+        if not self._sink.put(key, made.body) and self._sink.get(key) != made.body:
             raise DamagedArchiveError(key, "what was read back is not what was written")
-        _log.debug("flow_written", flow_id=flow_id, key=key, bytes=len(made.body))
-        return Written(key=key, size_bytes=len(made.body), digest=made.digest)
+        return replace(made.digest, object_key=key, object_bytes=len(made.body))
 
-    def read(self, key: str) -> ArchivedFlow | None:
-        """The flow of an object, checked; None if there is none.
+    def read(self, digest: FlowDigest) -> ArchivedFlow | None:
+        """The flow that a digest stands for, checked; None if its object is gone.
 
         Raises:
             ArchiveUnavailableError: Try again later.
-            DamagedArchiveError: The object is not whole.
+            DamagedArchiveError: The object is not whole, or that of another flow.
         """
+        found = self.read_key(digest.object_key)
+        if found is not None and (found.flow_id, len(found.events)) != (digest.flow_id, digest.event_count):
+            raise DamagedArchiveError(digest.object_key, f"it is not the flow {digest.flow_id} of its digest")
+        return found
+
+    def read_key(self, key: str) -> ArchivedFlow | None:
+        """The flow of the object under a key, checked; None if there is none. Raises what `read` raises."""
         body = self._sink.get(key)
         return None if body is None else read_object(key, body)
+
+    def delete(self, digest: FlowDigest) -> None:
+        """Forget the object; one that is gone already is no error. Raises ArchiveUnavailableError.
+
+        Of a flow that has none, that which it would have goes: it may be left from before.
+        """
+        self._sink.delete(digest.object_key or self._prefix + object_key(digest.flow_id, digest.deactivated_at))

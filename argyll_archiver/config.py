@@ -19,7 +19,8 @@ class ArchiverConfig:
     """Everything about archiving that can be set from outside; the defaults are those of the environment.
 
     `target` None means that nothing is archived. `memory_percent` zero or less means always under pressure,
-    above 100 never. `max_age_seconds` zero or less means that every ended flow is old enough.
+    above 100 never. `max_age_seconds` zero or less means that every ended flow is old enough, `retention_seconds`
+    zero or less that archived flows stay for ever.
     """
 
     target: Target | None = None
@@ -32,6 +33,7 @@ class ArchiverConfig:
     pressure_batch: int = 10
     sweep_batch: int = 100
     poll_interval_seconds: float = 0.5
+    retention_seconds: float = 0.0
 
     @classmethod
     def from_env(cls, environment: Mapping[str, str]) -> "ArchiverConfig":

@@ -15,10 +15,10 @@ from urllib.parse import quote
 
 import msgspec
 
-from argyll_archiver.digest import FlowDigest, digest_of, digest_to_json
-from argyll_engine.codec import decode_recorded, encode, flow_state_to_json
+from argyll_engine.codec import decode_recorded, digest_to_json, encode, flow_state_to_json
 from argyll_engine.errors import DamagedArchiveError, FlowNotFoundError, InvalidRequestError
 from argyll_engine.evolve.flow import replay_flow
+from argyll_engine.model.digest import ArchivedFlow, FlowDigest, digest_of
 from argyll_engine.model.flow import FlowState
 from argyll_engine.model.ids import FlowID, flow_stream
 
@@ -29,16 +29,6 @@ _MAX_NAME_BYTES: Final = 180  # file systems end at 255, with room for what a si
 _KEPT_BYTES: Final = 100
 _SEAL: Final = b',"sha256":"%s"}'
 _SEAL_BYTES: Final = len(_SEAL % (b"0" * 64))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ArchivedFlow:
-    """A flow as it was read from an object: the events byte for byte as stored, state and digest as JSON values."""
-
-    flow_id: FlowID
-    events: tuple[bytes, ...]
-    state: dict[str, Any]
-    digest: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

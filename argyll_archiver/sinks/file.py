@@ -8,10 +8,15 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from operator import itemgetter
 from pathlib import Path
+from typing import Final
 
+from argyll_archiver.sinks.port import ObjectEntry
 from argyll_archiver.target import FileTarget
 from argyll_engine.errors import ArchiveUnavailableError
+
+_UNFINISHED: Final = ".put-"
 
 
 class FileSink:
@@ -20,12 +25,12 @@ class FileSink:
     def __init__(self, target: FileTarget) -> None:
         self._root = Path(target.directory)
 
-    def put(self, key: str, body: bytes) -> None:
-        """See Sink. The file and the directories above it are on the disk when this returns."""
+    def put(self, key: str, body: bytes) -> bool:
+        """See Sink. The file and the directories above it are on the disk then. Directories know no checksums."""
         path = self._root / key
         with _translated(key):
             _make_directory(path.parent)
-            descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".put-")
+            descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=_UNFINISHED)
             try:
                 with os.fdopen(descriptor, "wb") as file:
                     file.write(body)
@@ -36,6 +41,7 @@ class FileSink:
                 Path(name).unlink(missing_ok=True)
                 raise
             _sync_directory(path.parent)
+        return False
 
     def get(self, key: str) -> bytes | None:
         """See Sink."""
@@ -44,6 +50,42 @@ class FileSink:
                 return (self._root / key).read_bytes()
             except FileNotFoundError:
                 return None
+
+    def list(self, prefix: str, after: str = "") -> Iterator[ObjectEntry]:
+        """See Sink. Only directories that may hold such keys are read."""
+        with _translated(prefix):
+            yield from self._below("", prefix, after)
+
+    def delete(self, key: str) -> None:
+        """See Sink. Directories stay."""
+        path = self._root / key
+        with _translated(key):
+            try:
+                path.unlink()
+            except FileNotFoundError:
+                return
+            _sync_directory(path.parent)
+
+    def _below(self, folder: str, prefix: str, after: str) -> Iterator[ObjectEntry]:
+        """The objects of one directory, whose key is `folder`, and of those in it."""
+        for key, entry in sorted(_keyed(folder, self._root / folder), key=itemgetter(0)):
+            if entry.is_dir(follow_symlinks=False):
+                # keys below it begin with its own; it is skipped where none of them can match
+                if (key.startswith(prefix) or prefix.startswith(key)) and (key > after or after.startswith(key)):
+                    yield from self._below(key, prefix, after)
+            elif key.startswith(prefix) and key > after and not entry.name.startswith(_UNFINISHED):
+                yield ObjectEntry(key=key, size_bytes=entry.stat().st_size)
+
+
+def _keyed(folder: str, directory: Path) -> list[tuple[str, os.DirEntry[str]]]:
+    """What is in a directory, with the keys of files, and what the keys of all files in a directory begin with."""
+    try:
+        with os.scandir(directory) as entries:
+            return [
+                (folder + each.name + ("/" if each.is_dir(follow_symlinks=False) else ""), each) for each in entries
+            ]
+    except FileNotFoundError:
+        return []
 
 
 @contextmanager

@@ -3,10 +3,14 @@
 
 from argyll_archiver.sinks.file import FileSink
 from argyll_archiver.sinks.port import Sink
-from argyll_archiver.sinks.s3 import S3Sink
 from argyll_archiver.target import FileTarget, Target
 
 
 def open_sink(target: Target) -> Sink:
     """The store of objects that a target names. Raises ArchiveUnavailableError if its settings cannot be used."""
-    return FileSink(target) if isinstance(target, FileTarget) else S3Sink(target)
+    if isinstance(target, FileTarget):
+        return FileSink(target)
+    # boto3 takes longer to load than all of ours, and every process of the API can read archives
+    from argyll_archiver.sinks.s3 import S3Sink
+
+    return S3Sink(target)

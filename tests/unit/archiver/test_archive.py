@@ -1,63 +1,37 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A flow counts as written when its object was read back and is the one that was meant."""
+"""A flow counts as written when its object was verified."""
+
+from dataclasses import replace
 
 import pytest
 
 from argyll_archiver.archive import FlowArchive
 from argyll_engine.errors import ArchiveUnavailableError, DamagedArchiveError, FlowNotFoundError
 from argyll_engine.model.ids import FlowID
-from tests.unit.archiver.flows import F, an_ended_flow, log_of, store_of
-from tests.workshop import Workshop
+from tests.unit.archiver.flows import F, an_ended_flow, log_of
+from tests.unit.archiver.sinks import MemorySink
 
 
-class MemorySink:
-    """Objects in memory, which can lose bytes or be away."""
-
-    def __init__(self) -> None:
-        self.objects: dict[str, bytes] = {}
-        self.kept_bytes: int | None = None
-        self.is_away = False
-
-    def put(self, key: str, body: bytes) -> None:
-        """Keeps the first `kept_bytes` of an object."""
-        if self.is_away:
-            raise ArchiveUnavailableError(key, "gone fishing")
-        self.objects[key] = body[: self.kept_bytes]
-
-    def get(self, key: str) -> bytes | None:
-        """What is kept."""
-        return self.objects.get(key)
-
-
-def _archive(workshop: Workshop, sink: MemorySink) -> FlowArchive:
-    return FlowArchive(store_of(workshop), sink, "archived/")
+def _archive(sink: MemorySink) -> FlowArchive:
+    return FlowArchive(sink, "archived/")
 
 
 def test_a_written_flow_is_read_with_the_identical_events() -> None:
-    """Under the key that writing has given."""
-    workshop, sink = an_ended_flow(), MemorySink()
-    archive = _archive(workshop, sink)
-    written = archive.write(F)
-    found = archive.read(written.key)
+    """Under the key that its digest has, in the size that it has."""
+    log, sink = log_of(an_ended_flow()), MemorySink()
+    digest = _archive(sink).write(F, log)
+    found = _archive(sink).read(digest)
     assert found is not None
-    assert (log_of(workshop), True) == (found.events, written.key.startswith("archived/v1/"))
-    assert written.size_bytes == len(sink.objects[written.key])
+    assert (log, True) == (found.events, digest.object_key.startswith("archived/v1/"))
+    assert (digest.object_bytes, len(log)) == (len(sink.objects[digest.object_key]), digest.event_count)
 
 
 def test_writing_again_leaves_one_object_as_it_was() -> None:
     """As after a kill between the write and what follows it."""
-    workshop, sink = an_ended_flow(), MemorySink()
-    first = _archive(workshop, sink).write(F)
+    log, sink = log_of(an_ended_flow()), MemorySink()
+    first = _archive(sink).write(F, log)
     before = dict(sink.objects)
-    assert (first, before) == (_archive(workshop, sink).write(F), sink.objects)
-
-
-def test_the_live_log_is_left_alone() -> None:
-    """Writing deletes nothing."""
-    workshop = an_ended_flow()
-    before = log_of(workshop)
-    _archive(workshop, MemorySink()).write(F)
-    assert before == log_of(workshop)
+    assert (first, before) == (_archive(sink).write(F, log), sink.objects)
 
 
 @pytest.mark.parametrize("kept_bytes", [0, 40])
@@ -66,7 +40,15 @@ def test_an_object_that_the_store_cut_off_does_not_count(kept_bytes: int) -> Non
     sink = MemorySink()
     sink.kept_bytes = kept_bytes
     with pytest.raises(DamagedArchiveError, match="not what was written"):
-        _archive(an_ended_flow(), sink).write(F)
+        _archive(sink).write(F, log_of(an_ended_flow()))
+
+
+def test_what_the_store_has_confirmed_is_not_read_back() -> None:
+    """Its checksum says as much."""
+    sink = MemorySink()
+    sink.confirms = True
+    _archive(sink).write(F, log_of(an_ended_flow()))
+    assert [] == sink.got_keys
 
 
 def test_a_store_that_is_away_says_so() -> None:
@@ -74,17 +56,30 @@ def test_a_store_that_is_away_says_so() -> None:
     sink = MemorySink()
     sink.is_away = True
     with pytest.raises(ArchiveUnavailableError):
-        _archive(an_ended_flow(), sink).write(F)
+        _archive(sink).write(F, log_of(an_ended_flow()))
 
 
-def test_an_unknown_flow_is_not_found() -> None:
+def test_a_flow_without_events_is_not_found() -> None:
     """And nothing is written."""
     sink = MemorySink()
     with pytest.raises(FlowNotFoundError):
-        _archive(an_ended_flow(), sink).write(FlowID("g"))
+        _archive(sink).write(FlowID("g"), ())
     assert {} == sink.objects
 
 
-def test_an_unknown_key_reads_as_nothing() -> None:
-    """That is no error."""
-    assert None is _archive(an_ended_flow(), MemorySink()).read("archived/v1/x")
+def test_a_deleted_object_reads_as_nothing() -> None:
+    """That is no error, nor is deleting it again."""
+    sink = MemorySink()
+    digest = _archive(sink).write(F, log_of(an_ended_flow()))
+    _archive(sink).delete(digest)
+    _archive(sink).delete(digest)
+    assert None is _archive(sink).read(digest)
+
+
+def test_an_object_of_another_flow_is_damage() -> None:
+    """Whole as it may be."""
+    sink = MemorySink()
+    digest = _archive(sink).write(F, log_of(an_ended_flow()))
+    for other in (replace(digest, flow_id=FlowID("g")), replace(digest, event_count=1)):
+        with pytest.raises(DamagedArchiveError, match="of its digest"):
+            _archive(sink).read(other)

@@ -50,6 +50,8 @@ def test_the_documented_settings_are_the_defaults() -> None:
         ("ARCHIVE_PRESSURE_BATCH", "7", "pressure_batch", 7),
         ("ARCHIVE_SWEEP_BATCH", "7", "sweep_batch", 7),
         ("ARCHIVE_POLL_INTERVAL", "1s", "poll_interval_seconds", 1.0),
+        ("ARCHIVE_RETENTION", "8760h", "retention_seconds", 31_536_000.0),
+        ("ARCHIVE_RETENTION", "-1h", "retention_seconds", -3_600.0),
     ],
 )
 def test_each_variable_reaches_its_field(name: str, text: str, field: str, expected: Any) -> None:
@@ -69,6 +71,7 @@ def test_each_variable_reaches_its_field(name: str, text: str, field: str, expec
         ("ARCHIVE_PRESSURE_BATCH", "0"),
         ("ARCHIVE_SWEEP_BATCH", "1.5"),
         ("ARCHIVE_POLL_INTERVAL", "0s"),
+        ("ARCHIVE_RETENTION", "365d"),
         ("ARCHIVE_BUCKET_URL", "gs://b"),
     ],
 )

@@ -6,21 +6,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from argyll_archiver.config import ArchiverConfig
-from argyll_archiver.policy import (
-    Candidate,
-    MemoryFacts,
-    choose_by_age,
-    choose_under_pressure,
-    follows_at_once,
-    is_under_pressure,
-)
-from argyll_engine.model.ids import FlowID
+from argyll_archiver.policy import follows_at_once, is_under_pressure, old_enough_before
+from argyll_engine.ports import MemoryUse
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
-
-
-def _ended(flow_id: str, hours_ago: float) -> Candidate:
-    return Candidate(flow_id=FlowID(flow_id), deactivated_at=NOW - timedelta(hours=hours_ago))
 
 
 @pytest.mark.parametrize(
@@ -38,34 +27,18 @@ def _ended(flow_id: str, hours_ago: float) -> Candidate:
 def test_pressure_is_a_share_of_the_limit(used: int, limit: int, percent: float, expected: bool) -> None:
     """The threshold itself counts; without a limit there is no share."""
     config = ArchiverConfig(memory_percent=percent)
-    assert expected == is_under_pressure(MemoryFacts(used_bytes=used, limit_bytes=limit), config)
+    assert expected == is_under_pressure(MemoryUse(used_bytes=used, limit_bytes=limit), config)
 
 
-def test_under_pressure_the_oldest_go_whatever_their_age() -> None:
-    """In the order of their end, one batch."""
-    candidates = [_ended("new", 0), _ended("old", 3), _ended("older", 4)]
-    assert ("older", "old") == choose_under_pressure(candidates, ArchiverConfig(pressure_batch=2))
-
-
-def test_by_age_only_those_go_that_are_older_than_allowed() -> None:
-    """A flow of exactly the age stays."""
-    candidates = [_ended("young", 23), _ended("exact", 24), _ended("old", 24.001), _ended("older", 99)]
-    assert ("older", "old") == choose_by_age(candidates, NOW, ArchiverConfig())
+def test_flows_are_old_enough_by_their_age() -> None:
+    """Counted from their deactivation."""
+    assert NOW - timedelta(hours=24) == old_enough_before(NOW, ArchiverConfig())
 
 
 @pytest.mark.parametrize("max_age", [0.0, -60.0])
-def test_without_an_age_every_ended_flow_goes(max_age: float) -> None:
+def test_without_an_age_every_ended_flow_is_old_enough(max_age: float) -> None:
     """Even one that ended this moment, or by a clock that runs ahead."""
-    config = ArchiverConfig(max_age_seconds=max_age)
-    assert ("then", "now", "soon") == choose_by_age(
-        [_ended("soon", -1), _ended("now", 0), _ended("then", 1)], NOW, config
-    )
-
-
-def test_a_sweep_takes_one_batch() -> None:
-    """The oldest first; of the same moment, in the order of ids."""
-    candidates = [_ended(name, 48) for name in "dbca"]
-    assert ("a", "b", "c") == choose_by_age(candidates, NOW, ArchiverConfig(sweep_batch=3))
+    assert None is old_enough_before(NOW, ArchiverConfig(max_age_seconds=max_age))
 
 
 @pytest.mark.parametrize(

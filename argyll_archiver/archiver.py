@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: Apache-2.0
+"""When flows are archived: under pressure of memory, by age, and again where an archiver was lost.
+
+Called by the tasks and the watch of `argyll archiver`. Any number of archivers may run: what one has leased, no other
+takes. Which flows are asked for is `policy.py`, and what becomes of them `batches.py`.
+"""
+
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from threading import Event, Lock
+from typing import Final
+
+from argyll_archiver.batches import Batches
+from argyll_archiver.config import ArchiverConfig
+from argyll_archiver.meter import Tally, note_backlog, note_batch
+from argyll_archiver.policy import follows_at_once, is_near_pressure, is_under_pressure, old_enough_before
+from argyll_engine.errors import StoreUnavailableError
+from argyll_engine.model.ids import FlowID
+from argyll_engine.ports import ArchiveJobs, ArchiveStore, Clock, MemoryUse
+
+PRESSURE: Final = "pressure"
+AGE: Final = "age"
+OTHER: Final = "other"
+"""Why a batch is archived."""
+
+OVERDUE_INTERVALS: Final = 2
+"""A check of memory that nobody has asked for in so many intervals is made all the same."""
+
+
+class Archiver:
+    """Archives batch after batch.
+
+    Args:
+        clock_seconds: A clock that only goes forward.
+    """
+
+    def __init__(
+        self,
+        *,
+        config: ArchiverConfig,
+        store: ArchiveStore,
+        jobs: ArchiveJobs,
+        batches: Batches,
+        clock: Clock,
+        clock_seconds: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._config, self._store, self._jobs, self._batches = config, store, jobs, batches
+        self._clock, self._clock_seconds = clock, clock_seconds
+        self._stopping = Event()
+        self._lock = Lock()
+        self._abandoned: list[tuple[str, Sequence[FlowID]]] = []
+        self._checked_at = clock_seconds()
+        self._use = MemoryUse(used_bytes=0, limit_bytes=0)
+
+    # ---- verbs ----
+
+    def check_memory(self) -> int:
+        """How many flows were archived because memory is short. Raises StoreUnavailableError."""
+        config = self._config
+        self._checked_at = self._clock_seconds()
+        archived = self._rounds(
+            PRESSURE, config.pressure_batch, config.memory_check_interval_seconds, lambda: None, self._is_under_pressure
+        )
+        self._note_backlog()
+        return archived
+
+    def sweep(self) -> int:
+        """How many flows were archived because they are old. Raises StoreUnavailableError."""
+        config = self._config
+        return self._rounds(
+            AGE,
+            config.sweep_batch,
+            config.sweep_interval_seconds,
+            lambda: old_enough_before(self._clock.now(), config),
+            lambda: True,
+        )
+
+    def finish(self) -> int:
+        """How many flows of unfinished jobs were archived, such as those of archivers that were lost.
+
+        Raises:
+            StoreUnavailableError: The next look goes on from there.
+        """
+        self._return_abandoned()
+        owner = uuid.uuid4().hex
+        chosen = self._jobs.take_over(owner, self._config.sweep_batch, self._lease_ms)
+        return len(self._archive(OTHER, owner, chosen).archived)
+
+    def archive(self, flow_id: FlowID) -> bool:
+        """Whether one ended flow was archived now. Raises StoreUnavailableError."""
+        owner = uuid.uuid4().hex
+        chosen = self._jobs.hold(owner, [flow_id], self._lease_ms)
+        return flow_id in self._archive(OTHER, owner, chosen).archived
+
+    @property
+    def wants_check(self) -> bool:
+        """Whether memory should be looked at now: it was near the threshold, or nobody asks for checks any more.
+
+        Nobody does when beat is gone, or Redis too full for its messages.
+        """
+        silence = self._clock_seconds() - self._checked_at
+        is_overdue = silence > OVERDUE_INTERVALS * self._config.memory_check_interval_seconds + 1
+        return is_overdue or is_near_pressure(self._use, self._config)
+
+    def stop(self, **_signal: object) -> None:
+        """No further batch begins; the current ones end."""
+        self._stopping.set()
+
+    # ---- batches ----
+
+    def _rounds(
+        self,
+        reason: str,
+        batch: int,
+        interval_seconds: float,
+        before: Callable[[], datetime | None],
+        is_wanted: Callable[[], bool],
+    ) -> int:
+        """Batches, one after the other, while they are wanted, there is more to do, and the interval has time left."""
+        started, total = self._clock_seconds(), 0
+        while not self._stopping.is_set() and is_wanted():
+            owner = uuid.uuid4().hex
+            chosen = self._jobs.reserve(owner, before(), batch, self._lease_ms)
+            tally = self._archive(reason, owner, chosen)
+            total += len(tally.archived)
+            elapsed = self._clock_seconds() - started
+            if tally.is_refused or not follows_at_once(len(chosen), batch, elapsed, interval_seconds):
+                break
+        return total
+
+    def _archive(self, reason: str, owner: str, chosen: Sequence[FlowID]) -> Tally:
+        tally = Tally(owner=owner, chosen=tuple(chosen))
+        if not chosen:
+            return tally
+        started = self._clock_seconds()
+        try:
+            self._batches.run(tally)
+        except StoreUnavailableError:
+            with self._lock:
+                self._abandoned.append((owner, tally.chosen + tally.children))
+            raise
+        note_batch(reason, tally, self._clock_seconds() - started)
+        return tally
+
+    def _return_abandoned(self) -> None:
+        """Give back what was leased when the store went away, so that it need not wait for the end of the leases."""
+        with self._lock:
+            abandoned, self._abandoned = self._abandoned, []
+        for index, (owner, flow_ids) in enumerate(abandoned):
+            try:
+                self._jobs.rest(owner, flow_ids, 0)
+            except StoreUnavailableError:
+                with self._lock:
+                    self._abandoned += abandoned[index:]
+                raise
+
+    def _is_under_pressure(self) -> bool:
+        self._use = self._store.memory()
+        return is_under_pressure(self._use, self._config)
+
+    def _note_backlog(self) -> None:
+        due_at = old_enough_before(self._clock.now(), self._config) or self._clock.now()
+        count, oldest_at = self._jobs.waiting(due_at)
+        note_backlog(count, oldest_at, due_at)
+
+    @property
+    def _lease_ms(self) -> int:
+        return int(self._config.lease_timeout_seconds * 1_000)

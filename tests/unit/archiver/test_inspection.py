@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Looking the archive through: what is there, what is damaged, what nobody needs."""
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from argyll_archiver.inspection import Finding, Inspection, Selection
+from argyll_engine.codec import decode
+from argyll_engine.errors import DamagedArchiveError
+from argyll_engine.model.ids import FlowID
+from tests.unit.archiver.archiving import Archiving
+
+EVERYTHING = Selection()
+
+
+class Reader:
+    """The archive of a place, as an inspection wants it."""
+
+    prefix = "p/"
+
+    def __init__(self, place: Archiving) -> None:
+        self.sink = place.sink
+
+
+@pytest.fixture
+def place() -> Archiving:
+    """A workshop with an archiver, and flows `a`, `b` and `parent` in the archive, each a day after the one before."""
+    place = Archiving()
+    for flow_id in ("a", "b"):
+        place.end(flow_id)
+        place.pass_time(86_400)
+    place.end_with_child("parent")
+    place.archiver.sweep()
+    return place
+
+
+def inspection_of(place: Archiving) -> Inspection:
+    """Whoever looks."""
+    return Inspection(index=place.workshop.parts.stores.index, store=place.store, reader=Reader(place))  # type: ignore[arg-type]  # a sink and a prefix
+
+
+def found_in(place: Archiving, selection: Selection = EVERYTHING) -> list[Finding]:
+    """What a look through finds wrong or unused."""
+    findings = list(inspection_of(place).verify(selection))
+    assert findings
+    return [found for found in findings if found.fault or not found.is_used]
+
+
+def test_digests_come_in_the_order_of_deactivation(place: Archiving) -> None:
+    """Children after their root."""
+    found = [digest.flow_id for digest in inspection_of(place).digests(EVERYTHING)]
+    assert ["a", "b", "parent"] == found[:3]
+    assert [True] == [flow_id.startswith("parent:") for flow_id in found[3:]]
+
+
+def test_a_range_ends_before_its_last_moment(place: Archiving) -> None:
+    """And begins with its first."""
+    inspection = inspection_of(place)
+    first, second, *_ = (digest.deactivated_at for digest in inspection.digests(EVERYTHING))
+
+    def chosen(since: datetime | None = None, until: datetime | None = None, id_prefix: str = "") -> list[FlowID]:
+        selection = Selection(since=since, until=until, id_prefix=id_prefix)
+        return [digest.flow_id for digest in inspection.digests(selection)]
+
+    assert ["b"] == chosen(second, second + timedelta(milliseconds=1))
+    assert ["a"] == chosen(None, second)
+    assert ["a", "b"] == chosen(first)[:2]
+    assert ["b"] == chosen(id_prefix="b")
+
+
+def test_a_whole_archive_has_no_faults(place: Archiving) -> None:
+    """Every object of every flow is read."""
+    assert ([], 4) == (found_in(place), len(list(inspection_of(place).verify(EVERYTHING))))
+
+
+def test_damage_is_found(place: Archiving) -> None:
+    """Cut, exchanged, gone: each is a finding of its own."""
+    keys = {
+        key.rpartition("/")[2].partition(".")[0].partition(":")[0]: key
+        for key in sorted(place.sink.objects, reverse=True)
+    }
+    place.sink.objects[keys["a"]] = place.sink.objects[keys["a"]][:-9]
+    place.sink.objects[keys["b"]] = place.sink.objects[keys["parent"]]
+    del place.sink.objects[keys["parent"]]
+    found = {finding.flow_id.partition(":")[0]: finding.fault for finding in found_in(place)}
+    assert ({"a", "b", "parent"}, "it is gone") == (set(found), found["parent"])
+    assert "not the flow b" in found["b"]
+
+
+def test_objects_that_nobody_needs_are_told_apart(place: Archiving) -> None:
+    """Of a restored flow, say; damage is damage there too."""
+    key = next(key for key in place.sink.objects if key.endswith("/a.json.gz"))
+    place.store.erase({FlowID("a"): {}}, {"what": "erased"})
+    assert [Finding(key=key, flow_id="a", is_used=False)] == found_in(place)
+    place.sink.objects[key] = b"rubbish"
+    (found,) = found_in(place)
+    assert (key, False) == (found.key, found.is_used)
+    assert found.fault
+
+
+def test_objects_of_other_days_are_left_alone(place: Archiving) -> None:
+    """A range of days is one of objects too."""
+    (first, *_) = (digest.deactivated_at for digest in inspection_of(place).digests(EVERYTHING))
+    place.store.erase({FlowID("a"): {}, FlowID("b"): {}}, {"what": "erased"})
+    found = found_in(place, Selection(since=first + timedelta(days=1), until=first + timedelta(days=1, hours=1)))
+    assert ["b"] == [finding.flow_id for finding in found]
+
+
+def test_texts_are_the_objects_as_json(place: Archiving) -> None:
+    """One line each, checked before it is given."""
+    texts = dict(inspection_of(place).texts(EVERYTHING))
+    assert set(place.sink.objects) == set(texts)
+    assert all(b"\n" not in text and decode(text)["events"] for text in texts.values())
+    key = min(texts)
+    place.sink.objects[key] = place.sink.objects[key][:-1]
+    with pytest.raises(DamagedArchiveError):
+        list(inspection_of(place).texts(EVERYTHING))

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Archived flows past their retention go, one process at a time, and only where that is wanted."""
+
+from datetime import timedelta
+
+import pytest
+
+from argyll_archiver.archive import FlowArchive
+from argyll_archiver.retention import LEASE, Retention
+from argyll_engine.archive_changes import ArchiveAccess, ArchiveChanges
+from argyll_engine.model.ids import FlowID
+from tests.unit.archiver.archiving import Archiving
+
+RETENTION_SECONDS = 3_600.0
+LEASE_SECONDS = 60.0
+
+
+@pytest.fixture
+def place() -> Archiving:
+    """A workshop with an archiver."""
+    return Archiving()
+
+
+def retention_of(place: Archiving, seconds: float = RETENTION_SECONDS) -> Retention:
+    """What lets flows go there."""
+    parts, clock = place.workshop.parts_of_another_process(), place.workshop.clock
+    access = ArchiveAccess(archive=FlowArchive(place.sink, "p/"), rest=timedelta(hours=1))
+    changes = ArchiveChanges(store=place.store, access=access, flows=parts.flows, clock=clock)
+    return Retention(
+        changes=changes,
+        leases=place.workshop.leases,
+        clock=clock,
+        retention_seconds=seconds,
+        lease_seconds=LEASE_SECONDS,
+    )
+
+
+def test_what_is_past_its_time_goes(place: Archiving) -> None:
+    """Object, digest and row, with children; the rest stays."""
+    place.end("old")
+    child = place.end_with_child("parent")
+    place.archiver.sweep()
+    place.pass_time(RETENTION_SECONDS)
+    place.end("new")
+    place.archiver.sweep()
+    retention = retention_of(place)
+    assert (("old", "parent"), 2, ()) == (tuple(retention.due(9)), retention.sweep(), tuple(retention.due(9)))
+    assert (["new"], 1) == ([row.id for row in place.workshop.parts.stores.index.all_flows()], len(place.sink.objects))
+    assert (None, None) == tuple(place.store.digests([FlowID("old"), child]))
+
+
+def test_live_flows_never_expire(place: Archiving) -> None:
+    """However old; they were never archived, or were brought back."""
+    place.end("live", "back")
+    place.archiver.archive("back")
+    retention = retention_of(place)
+    retention._changes.restore(FlowID("back"))
+    place.pass_time(10 * RETENTION_SECONDS)
+    assert ((), 0, 2) == (tuple(retention.due(9)), retention.sweep(), len(place.workshop.backend.flows))
+
+
+@pytest.mark.parametrize("seconds", [0.0, -1.0])
+def test_without_a_retention_everything_stays(place: Archiving, seconds: float) -> None:
+    """That is the default."""
+    place.end("a")
+    place.archiver.sweep()
+    place.pass_time(10 * RETENTION_SECONDS)
+    retention = retention_of(place, seconds)
+    assert (False, (), 0) == (retention.is_on, tuple(retention.due(9)), retention.sweep())
+
+
+def test_one_process_at_a_time(place: Archiving) -> None:
+    """The others do nothing, and one that was lost is no obstacle for long."""
+    place.end("a")
+    place.archiver.sweep()
+    place.pass_time(2 * RETENTION_SECONDS)
+    place.workshop.leases.acquire_lease(LEASE, "lost", int(LEASE_SECONDS * 1_000))
+    assert 0 == retention_of(place).sweep()
+    place.pass_time(LEASE_SECONDS + 1)
+    assert 1 == retention_of(place).sweep()
+
+
+def test_a_flow_that_cannot_go_does_not_keep_the_others(place: Archiving, caplog: pytest.LogCaptureFixture) -> None:
+    """It is tried again with the next sweep, and each failure is a line."""
+    place.end("a", "b")
+    place.archiver.sweep()
+    place.pass_time(2 * RETENTION_SECONDS)
+    place.sink.is_away = True
+    assert (0, 2) == (retention_of(place).sweep(), sum("archive job failed" in line.message for line in caplog.records))
+    place.sink.is_away = False
+    assert 2 == retention_of(place).sweep()
+
+
+def test_the_audit_log_tells_what_expired(place: Archiving) -> None:
+    """Apart from what people have erased."""
+    place.end("a")
+    place.archiver.sweep()
+    place.pass_time(2 * RETENTION_SECONDS)
+    retention_of(place).sweep()
+    (record,) = place.store.audit("", 9)
+    assert ("expired", "a") == (record.members["action"], record.members["flow_id"])
