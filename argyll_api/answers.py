@@ -25,9 +25,15 @@ def error_answer(status: int, text: str, **more: int) -> Response:
     return json_answer({"error": text, "status": status, **more}, status)
 
 
-def events_answer(events: Sequence[bytes]) -> Response:
-    """An event log, joined from the stored envelopes without reading them."""
-    body = b'{"events":[' + b",".join(events) + b'],"count":' + str(len(events)).encode() + b"}"
+def started_to_json(flow_id: str) -> dict[str, str]:
+    """What a start is answered with."""
+    return {"message": "", "flow_id": flow_id}
+
+
+def events_answer(events: Sequence[bytes], *, is_archived: bool = False) -> Response:
+    """An event log, joined from the stored envelopes without reading them; one from the archive says so."""
+    end = b',"archived":true}' if is_archived else b"}"
+    body = b'{"events":[' + b",".join(events) + b'],"count":' + str(len(events)).encode() + end
     return Response(body, content_type=JSON_TYPE)
 
 

@@ -8,8 +8,9 @@ from collections.abc import Callable
 
 from flask import Flask
 
-from argyll_api import current, errors, hooks
+from argyll_api import current, errors, hooks, request_metrics
 from argyll_api.config import ApiConfig
+from argyll_api.diagnostics import NOTHING_KNOWN, Diagnostics
 from argyll_api.routes import BLUEPRINTS
 from argyll_engine.engine import Engine
 
@@ -19,7 +20,12 @@ def no_sockets() -> int:
     return 0
 
 
-def create_app(config: ApiConfig, engine: Engine, count_sockets: Callable[[], int] = no_sockets) -> Flask:
+def create_app(
+    config: ApiConfig,
+    engine: Engine,
+    count_sockets: Callable[[], int] = no_sockets,
+    diagnostics: Diagnostics = NOTHING_KNOWN,
+) -> Flask:
     """The WSGI application that serves an engine over HTTP; `count_sockets` is what `/health` says of WebSockets.
 
     The server must end the input stream of a request by itself or give its length, as WSGI servers do.
@@ -27,7 +33,8 @@ def create_app(config: ApiConfig, engine: Engine, count_sockets: Callable[[], in
     app = Flask("argyll_api", static_folder=None)
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.url_map.merge_slashes = False
-    current.bind(app, engine, config, count_sockets)
+    current.bind(app, engine, config, count_sockets, diagnostics)
+    request_metrics.install(app)
     hooks.install(app)
     errors.install(app)
     for blueprint in BLUEPRINTS:

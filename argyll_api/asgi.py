@@ -8,40 +8,26 @@ late, and holds no thread meanwhile. Built by the entry points.
 
 import asyncio
 import io
-import sys
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Coroutine
+from dataclasses import replace
 from queue import SimpleQueue
 from threading import Thread
-from typing import Any, Final, TypeAlias
-from urllib.parse import unquote_to_bytes
+from typing import Any, Final
 
+from argyll_api.exchange import Answer, Environ, Receive, Scope, Send, WSGIApplication, ask, environ_of
+from argyll_api.starts import Starts, is_plain
 from argyll_api.subscriptions import Switchboard
 from argyll_api.waits import Wait, Waits, wait_of
 from argyll_engine import log
-
-Scope: TypeAlias = Mapping[str, Any]
-Receive: TypeAlias = Callable[[], Awaitable[Mapping[str, Any]]]
-Send: TypeAlias = Callable[[Any], Awaitable[None]]
-Environ: TypeAlias = dict[str, Any]
-WSGIApplication: TypeAlias = Callable[[Environ, Any], Iterable[bytes]]
+from argyll_engine.progress import PROGRESS
 
 DEFAULT_THREADS: Final = 16
 DEFAULT_BUFFER_BYTES: Final = 8 * 1_048_576
 OK: Final = 200
 RETRY_SECONDS: Final = 0.5
+TURN_SECONDS: Final = 1.0
 
-_OWN_NAMES: Final = {b"content-type": "CONTENT_TYPE", b"content-length": "CONTENT_LENGTH"}
 _log = log.get(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a WSGI application answered: status, headers as bytes, body."""
-
-    status: int
-    headers: list[tuple[bytes, bytes]]
-    body: bytes
 
 
 class Application:
@@ -53,6 +39,7 @@ class Application:
         threads: Requests that are answered at the same time.
         max_body_bytes: The longest body that any route takes; one byte more is read.
         max_buffer_bytes: What may wait for one socket to be sent.
+        starts: Answers plain starts in place of `wsgi`, which answers all without it.
     """
 
     def __init__(
@@ -63,10 +50,11 @@ class Application:
         threads: int = DEFAULT_THREADS,
         max_body_bytes: int,
         max_buffer_bytes: int = DEFAULT_BUFFER_BYTES,
+        starts: Starts | None = None,
     ) -> None:
         self.switchboard, self.max_buffer_bytes = switchboard, max_buffer_bytes
         self.waits = Waits(switchboard)
-        self._wsgi, self._max_body_bytes = wsgi, max_body_bytes
+        self._wsgi, self._max_body_bytes, self._starts = wsgi, max_body_bytes, starts
         self._requests: SimpleQueue[tuple[Environ, asyncio.Future[Answer]] | None] = SimpleQueue()
         self._threads = [Thread(target=self._work, name=f"request-{n}", daemon=True) for n in range(threads)]
 
@@ -81,15 +69,19 @@ class Application:
         body = await self._read(receive)
         if body is None:
             return  # the client has gone before it had asked
-        environ = environ_of(scope, body)
-        answer = await self._answer(environ)
-        if (wait := wait_of(environ)) is not None:
-            late = await _unless_gone(self._late(environ, wait, answer), receive)
-            if late is None:
-                return
-            answer = late
+        answer = await self._starts.answer(scope, body) if self._starts is not None and is_plain(scope) else None
+        if answer is None:
+            answer = await self._answer_of_wsgi(environ_of(scope, body), receive)
+        if answer is None:
+            return
         await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
         await send({"type": "http.response.body", "body": answer.body})
+
+    async def _answer_of_wsgi(self, environ: Environ, receive: Receive) -> Answer | None:
+        """What the WSGI application says, perhaps late; None when the client has gone meanwhile."""
+        answer = await self._answer(environ)
+        wait = wait_of(environ)
+        return answer if wait is None else await _unless_gone(self._late(environ, wait, answer), receive)
 
     async def _answer(self, environ: Environ) -> Answer:
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
@@ -131,33 +123,38 @@ class Application:
 
     def _ask(self, environ: Environ) -> Answer:
         """The answer of the WSGI application; an empty 500 when it raised. In a thread."""
-        started: list[tuple[str, list[tuple[str, str]]]] = []
-
-        def start_response(status: str, headers: list[tuple[str, str]], exc_info: object = None) -> None:
-            started.append((status, headers))
-
         try:
-            body = _whole(self._wsgi(environ, start_response))
+            return ask(self._wsgi, environ)
         except Exception:  # noqa: BLE001 - see below
             # Flask answers its own faults; nobody else would answer this one.
             _log.exception("request_failed", path=environ["PATH_INFO"])
             return Answer(500, [(b"content-length", b"0")], b"")
-        status, headers = started[-1]
-        encoded = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
-        return Answer(int(status[:3]), encoded, body)
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
         self.switchboard.start()
         for thread in self._threads:
             thread.start()
+        if self._starts is not None:
+            self._starts.start()
         await send({"type": "lifespan.startup.complete"})
+        turning = asyncio.create_task(_turn())
         await receive()
+        turning.cancel()
         self.waits.stop()
         self.switchboard.stop()
+        if self._starts is not None:
+            self._starts.stop()
         for _ in self._threads:
             self._requests.put(None)
         await send({"type": "lifespan.shutdown.complete"})
+
+
+async def _turn() -> None:
+    """Counts turns of the event loop, which is how this process shows that it gets somewhere."""
+    while True:
+        PROGRESS.turns += 1
+        await asyncio.sleep(TURN_SECONDS)
 
 
 def _resolve(future: asyncio.Future[Answer], answer: Answer) -> None:
@@ -193,44 +190,3 @@ def _state_request(environ: Environ, wait: Wait) -> Environ:
         "QUERY_STRING": "",
         "wsgi.input": io.BytesIO(),
     }
-
-
-def environ_of(scope: Scope, body: bytes) -> Environ:
-    """The request as WSGI has it; paths and headers as Latin-1 text of their bytes. Source: PEP 3333."""
-    host, port = scope.get("server") or ("localhost", None)
-    environ: Environ = {
-        "REQUEST_METHOD": scope["method"],
-        "SCRIPT_NAME": "",
-        "PATH_INFO": unquote_to_bytes(scope["raw_path"]).decode("latin-1"),
-        "QUERY_STRING": scope["query_string"].decode("latin-1"),
-        "SERVER_NAME": host,
-        "SERVER_PORT": str(port or 80),
-        "SERVER_PROTOCOL": f"HTTP/{scope['http_version']}",
-        "REMOTE_ADDR": (scope.get("client") or ("",))[0],
-        "wsgi.version": (1, 0),
-        "wsgi.url_scheme": scope.get("scheme") or "http",
-        "wsgi.input": io.BytesIO(body),
-        "wsgi.input_terminated": True,
-        "wsgi.errors": sys.stderr,
-        "wsgi.multithread": True,
-        "wsgi.multiprocess": True,
-        "wsgi.run_once": False,
-    }
-    for name, value in scope["headers"]:
-        key, text = _variable(name), value.decode("latin-1")
-        environ[key] = f"{environ[key]},{text}" if key in environ else text
-    return environ
-
-
-def _variable(header: bytes) -> str:
-    own = _OWN_NAMES.get(header)
-    return own or "HTTP_" + header.decode("latin-1").upper().replace("-", "_")
-
-
-def _whole(pieces: Iterable[bytes]) -> bytes:
-    try:
-        return b"".join(pieces)
-    finally:
-        close = getattr(pieces, "close", None)
-        if close is not None:
-            close()

@@ -31,12 +31,13 @@ def read_object(limit_bytes: int) -> dict[str, Any]:
     Raises:
         InvalidJSONError: Too large, not JSON, or no object.
     """
-    value = read_value(limit_bytes)
-    if value is None:
-        return {}
-    if not isinstance(value, dict):
-        raise InvalidJSONError(f"the body must be an object, not {kind_of(value)}")
-    return value
+    return as_object(read_value(limit_bytes))
+
+
+def read_object_if_any(limit_bytes: int) -> dict[str, Any]:
+    """The same where the body may be missing, which counts as an empty object."""
+    raw = _read(limit_bytes)
+    return as_object(parse(raw)) if raw.strip() else {}
 
 
 def read_value(limit_bytes: int) -> JSONValue:
@@ -46,6 +47,15 @@ def read_value(limit_bytes: int) -> JSONValue:
         InvalidJSONError: Too large, or not JSON.
     """
     return parse(_read(limit_bytes))
+
+
+def as_object(value: JSONValue) -> dict[str, Any]:
+    """The object that a body is; `null` counts as an empty one. Raises InvalidJSONError when it is no object."""
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise InvalidJSONError(f"the body must be an object, not {kind_of(value)}")
+    return value
 
 
 def parse(raw: bytes) -> JSONValue:

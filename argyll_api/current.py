@@ -11,6 +11,7 @@ from typing import Final
 from flask import Flask, current_app
 
 from argyll_api.config import ApiConfig
+from argyll_api.diagnostics import Diagnostics
 from argyll_engine.engine import Engine
 
 _KEY: Final = "argyll"
@@ -21,11 +22,14 @@ class _Bound:
     engine: Engine
     config: ApiConfig
     count_sockets: Callable[[], int]
+    diagnostics: Diagnostics
 
 
-def bind(app: Flask, engine: Engine, config: ApiConfig, count_sockets: Callable[[], int]) -> None:
-    """Gives an application its engine, its configuration, and who counts the sockets beside it."""
-    app.extensions[_KEY] = _Bound(engine=engine, config=config, count_sockets=count_sockets)
+def bind(
+    app: Flask, engine: Engine, config: ApiConfig, count_sockets: Callable[[], int], diagnostics: Diagnostics
+) -> None:
+    """Gives an application its engine, its configuration, who counts the sockets beside it, and what probes ask."""
+    app.extensions[_KEY] = _Bound(engine=engine, config=config, count_sockets=count_sockets, diagnostics=diagnostics)
 
 
 def engine() -> Engine:
@@ -41,6 +45,11 @@ def config() -> ApiConfig:
 def open_sockets() -> int:
     """How many WebSockets this process serves now."""
     return _bound().count_sockets()
+
+
+def diagnostics() -> Diagnostics:
+    """What probes and the metrics page ask."""
+    return _bound().diagnostics
 
 
 def _bound() -> _Bound:

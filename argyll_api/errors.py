@@ -8,11 +8,11 @@ Source: the contract, http §1.5 to §1.9.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from flask import Flask, Response, request
 
-from argyll_api.answers import error_answer
+from argyll_api.answers import error_answer, json_answer
 from argyll_api.current import config
 from argyll_engine import errors, log
 
@@ -53,15 +53,20 @@ ROWS: Final[Mapping[type[errors.ArgyllError], Row]] = MappingProxyType(
         errors.ConflictError: Row(409),
         errors.StepExistsError: Row(409),
         errors.FlowExistsError: Row(409),
+        errors.FlowArchivedError: Row(409),
+        errors.FlowNotEndedError: Row(409),
+        errors.StoreLockedError: Row(409),
         errors.ScriptError: Row(500),
         errors.ScriptCompileError: Row(500),
         errors.ScriptRunError: Row(500),
         errors.TransientError: Row(503),
         errors.StoreUnavailableError: Row(503, "{error.store} store unavailable"),
-        errors.ArchiveUnavailableError: Row(503, "archive unavailable"),
+        errors.StoreFullError: Row(503),
+        errors.ArchiveUnavailableError: Row(503, "archive unavailable: {error.reason}"),
         errors.ArgyllError: Row(500, "internal error"),
         errors.BrokenError: Row(500, "internal error"),
         errors.DamagedArchiveError: Row(500, "internal error"),
+        errors.DamagedBackupError: Row(500, "internal error"),
         errors.UndecodableEventError: Row(500, "internal error"),
         errors.InvalidTransitionError: Row(500, "internal error"),
     }
@@ -102,15 +107,27 @@ def row_for(error: type[errors.ArgyllError], blueprint: str | None = None) -> Ro
     return next(rows[cls] for rows in (own, ROWS) for cls in classes if cls in rows)
 
 
+def refusal_of(error: errors.ArgyllError, blueprint: str | None = None) -> dict[str, Any]:
+    """The body that an error is answered with: its text, its status, and the place of a fault in a script."""
+    row = row_of(error, blueprint)
+    return {"error": row.text.format(error=error), "status": row.status, **_place(error)}
+
+
 def _known(error: errors.ArgyllError) -> Response:
     if isinstance(error, errors.BrokenError):
         return _unexpected(error)
-    row = row_of(error, request.blueprint)
-    response = error_answer(row.status, row.text.format(error=error), **_place(error))
+    refusal = refusal_of(error, request.blueprint)
+    response = json_answer(refusal, refusal["status"])
     if isinstance(error, errors.TransientError):
         response.headers["Retry-After"] = str(config().retry_after_seconds)
-        _log.warning("request_deferred", endpoint=request.endpoint, reason=str(error))
+        note_deferred(error, request.endpoint)
     return response
+
+
+def note_deferred(error: errors.TransientError, endpoint: str | None) -> None:
+    """Writes into the log that something has to come again later, and why."""
+    lost = isinstance(error, errors.StoreUnavailableError)
+    _log.warning("redis connection lost" if lost else "request_deferred", endpoint=endpoint, error=str(error))
 
 
 def _place(error: errors.ArgyllError) -> dict[str, int]:

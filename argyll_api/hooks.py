@@ -15,6 +15,8 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from werkzeug.routing.exceptions import WebsocketMismatch
 
 from argyll_api.answers import empty_answer, error_answer, text_answer
+from argyll_api.request_id import HEADER as REQUEST_ID
+from argyll_api.request_id import request_id
 
 CORS: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -31,6 +33,7 @@ def install(app: Flask) -> None:
     """Gives an application these hooks."""
     app.before_request(_answer_without_route)
     app.after_request(_allow_any_origin)
+    app.after_request(_name_request)
     app.register_error_handler(NotFound, _unknown_route)
     app.register_error_handler(MethodNotAllowed, _unknown_route)
     app.register_error_handler(WebsocketMismatch, _no_socket)
@@ -49,6 +52,11 @@ def _answer_without_route() -> Response | None:
 def _allow_any_origin(response: Response) -> Response:
     for name, value in CORS.items():
         response.headers[name] = value
+    return response
+
+
+def _name_request(response: Response) -> Response:
+    response.headers[REQUEST_ID] = request_id()
     return response
 
 

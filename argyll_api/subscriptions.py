@@ -14,10 +14,14 @@ from typing import Any, Final
 from argyll_engine import log
 from argyll_engine.codec import catalog_to_json, cluster_to_json, flow_state_to_json
 from argyll_engine.codec.frames import EventFrame, Subscribe, event_frame, quoted, state_item, subscribed_frame
-from argyll_engine.errors import UndecodableEventError
+from argyll_engine.errors import (
+    ArchiveUnavailableError,
+    DamagedArchiveError,
+    FlowNotFoundError,
+    UndecodableEventError,
+)
 from argyll_engine.hub import Attachment, Delivery, Hub, Run, is_named, paths_above
 from argyll_engine.model.catalog import CatalogState
-from argyll_engine.model.cluster import ClusterState
 from argyll_engine.model.flow import FlowStatus
 from argyll_engine.model.ids import FlowID, StreamID
 from argyll_engine.ports import FeedPosition
@@ -161,7 +165,10 @@ class Switchboard:
         return await asyncio.get_running_loop().run_in_executor(self._pool, self._has_ended, flow_id)
 
     def _has_ended(self, flow_id: FlowID) -> bool:
-        return self._queries.flow(flow_id).status is not FlowStatus.ACTIVE
+        try:
+            return self._queries.flow(flow_id).status is not FlowStatus.ACTIVE
+        except (ArchiveUnavailableError, DamagedArchiveError):
+            return True  # only what has ended is archived
 
     def _load(self, sub: Subscription) -> _Opened:
         """Attaches first and reads states after, so that no event falls between. In a thread."""
@@ -179,11 +186,28 @@ class Switchboard:
             if not _is_aggregate(path):
                 items.append(state_item(path, None, 0))
                 continue
-            state, sequence = self._queries.aggregate(path)
-            if state is not None:
-                items.append(state_item(path, _to_json(state), sequence))
-                sequences[path] = sequence
+            found = self._state(path)
+            if found is not None:
+                state, sequences[path] = found
+                items.append(state_item(path, state, sequences[path]))
         return tuple(items), sequences
+
+    def _state(self, path: StreamID) -> tuple[dict[str, Any], int] | None:
+        """The state of a stream as GET gives it, and the sequence of its next event; None where there is none.
+
+        Nor is there one of a flow whose archive is away: it would cost the connection all its other subscriptions.
+        """
+        if path[0] == "flow":
+            try:
+                flow = self._queries.served_flow(FlowID(path[1]))
+            except FlowNotFoundError:
+                return None
+            except (ArchiveUnavailableError, DamagedArchiveError) as exc:
+                _log.warning("archived_flow_not_sent", flow_id=path[1], reason=str(exc))
+                return None
+            return flow_state_to_json(flow.state, is_archived=flow.is_archived), flow.next_sequence
+        state, sequence = self._queries.aggregate(path)
+        return catalog_to_json(state) if isinstance(state, CatalogState) else cluster_to_json(state), sequence
 
     def _finish(self, sub: Subscription, done: asyncio.Future[_Opened], begun: Callable[[], None]) -> None:
         if done.cancelled():
@@ -210,6 +234,8 @@ class Switchboard:
             _drop(sub for path, subs in self._below.items() if not is_named(path) for sub in subs)
         for stream_id in delivery.lost:
             _drop(self._subscribers(stream_id))
+        for stream_id in delivery.erased:
+            _drop(self._below.get(stream_id, {}))
         turn_ends = asyncio.get_running_loop().time() + TURN_SECONDS
         for run in delivery.runs:
             framed = self._framed(run)
@@ -249,13 +275,3 @@ def _drop(subs: Iterable[Subscription]) -> None:
 
 def _is_aggregate(path: StreamID) -> bool:
     return path in (("catalog",), ("cluster",)) or (len(path) == 2 and path[0] == "flow")
-
-
-def _to_json(state: Any) -> dict[str, Any]:
-    """The state as GET gives it."""
-    match state:
-        case CatalogState():
-            return catalog_to_json(state)
-        case ClusterState():
-            return cluster_to_json(state)
-    return flow_state_to_json(state)

@@ -67,17 +67,30 @@ class Sentinels:
     hosts: tuple[tuple[str, int], ...]
     primary: str
     db: int
+    user: str = ""
     password: str = field(default="", repr=False)
+
+    @property
+    def userinfo(self) -> str:
+        """User and password as they stand in a URL, with the `@` after them; empty without a password."""
+        return f"{quote(self.user, safe='')}:{quote(self.password, safe='')}@" if self.password else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RedisConfig:
-    """One Redis: `addr` is `host:port` or a URL of `SCHEMES`, which wins over `password` and `db`."""
+    """One Redis: `addr` is `host:port` or a URL of `SCHEMES`, which wins over `user`, `password` and `db`.
+
+    The paths are those of PEM files for TLS, which `rediss://` asks for; empty ones are left to the libraries.
+    """
 
     addr: str = "localhost:6379"
+    user: str = ""
     password: str = field(default="", repr=False)
     db: int = 0
     prefix: str = "argyll"
+    ca_path: str = ""
+    cert_path: str = ""
+    key_path: str = ""
 
     def __repr__(self) -> str:
         """The address without its passwords."""
@@ -91,7 +104,7 @@ class RedisConfig:
         netloc = self._netloc(parts)
         if parts.scheme == "unix":
             return f"unix://{netloc}{parts.path}?{_with_query(parts.query, 'db', self.db)}"
-        return f"{parts.scheme}://{netloc}{self._db_path(parts)}{_question(parts.query)}"
+        return f"{parts.scheme}://{netloc}{self._db_path(parts)}{_question(self._tls_query(parts))}"
 
     def broker_url(self) -> str:
         """The URL by which Celery's Redis transport reaches the same Redis.
@@ -101,14 +114,14 @@ class RedisConfig:
         parts = self._split()
         sentinels = self.sentinels()
         if sentinels is not None:
-            user = f":{quote(sentinels.password, safe='')}@" if sentinels.password else ""
+            user = sentinels.userinfo
             return ";".join(f"sentinel://{user}{host}:{port}/{sentinels.db}" for host, port in sentinels.hosts)
         if parts.scheme == "unix":
             db = dict(pair.partition("=")[::2] for pair in parts.query.split("&")).get("db", self.db)
             return f"redis+socket://{self._netloc(parts)}{parts.path}?virtual_host={db}"
         if parts.scheme == "rediss":
             # Kombu would not look at the certificate unless told to; redis-py does by default.
-            query = _with_query(parts.query, "ssl_cert_reqs", "required")
+            query = _with_query(self._tls_query(parts), "ssl_cert_reqs", "required")
             return f"rediss://{self._netloc(parts)}{self._db_path(parts)}?{query}"
         return self.url()
 
@@ -116,9 +129,8 @@ class RedisConfig:
         """The URL by which our own transport reaches the same Redis."""
         sentinels = self.sentinels()
         if sentinels is not None:
-            user = f":{quote(sentinels.password, safe='')}@" if sentinels.password else ""
             hosts = ",".join(f"{host}:{port}" for host, port in sentinels.hosts)
-            return f"redis-streams+sentinel://{user}{hosts}/{sentinels.primary}/{sentinels.db}"
+            return f"redis-streams+sentinel://{sentinels.userinfo}{hosts}/{sentinels.primary}/{sentinels.db}"
         scheme, _, rest = self.url().partition("://")
         return f"redis-streams+unix://{rest}" if scheme == "unix" else f"{scheme}-streams://{rest}"
 
@@ -132,13 +144,15 @@ class RedisConfig:
         parts = self._split()
         if parts.scheme != "redis+sentinel":
             return None
-        user, _, hosts = parts.netloc.rpartition("@")
+        userinfo, _, hosts = parts.netloc.rpartition("@")
+        user, _, password = userinfo.partition(":")
         primary, _, db = parts.path.strip("/").partition("/")
         return Sentinels(
             hosts=tuple(_host_and_port(host) for host in hosts.split(",")),
             primary=primary,
             db=int(db) if db.isdecimal() else self.db,
-            password=unquote(user.partition(":")[2]) or self.password,
+            user=unquote(user) or self.user,
+            password=unquote(password) or self.password,
         )
 
     def where(self) -> str:
@@ -148,10 +162,30 @@ class RedisConfig:
     def _split(self) -> SplitResult:
         return urlsplit(self.addr if "://" in self.addr else f"redis://{self.addr}")
 
+    @property
+    def is_tls(self) -> bool:
+        """Whether the connection is encrypted."""
+        return self._split().scheme == "rediss"
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The passwords, as they are and as they stand in the address."""
+        written = self._split().netloc.rpartition("@")[0].partition(":")[2]
+        return tuple(filter(None, {self.password, written, unquote(written)}))
+
     def _netloc(self, parts: SplitResult) -> str:
-        if "@" in parts.netloc or not self.password:
+        if "@" in parts.netloc or not (self.user or self.password):
             return parts.netloc
-        return f":{quote(self.password, safe='')}@{parts.netloc}"
+        return f"{quote(self.user, safe='')}:{quote(self.password, safe='')}@{parts.netloc}"
+
+    def _tls_query(self, parts: SplitResult) -> str:
+        """The query, with the files for TLS as redis-py and kombu both read them."""
+        query = parts.query
+        if parts.scheme == "rediss":
+            files = {"ssl_ca_certs": self.ca_path, "ssl_certfile": self.cert_path, "ssl_keyfile": self.key_path}
+            for name, path in files.items():
+                query = _with_query(query, name, quote(path)) if path else query
+        return query
 
     def _db_path(self, parts: SplitResult) -> str:
         return parts.path if parts.path.strip("/") else f"/{self.db}"

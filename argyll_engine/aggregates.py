@@ -49,7 +49,10 @@ S = TypeVar("S")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision(Generic[S]):
-    """What a command came to: its events, the state after them, and what must be done because of them."""
+    """What a command came to: its events, the state after them, and what must be done because of the command.
+
+    What must be done because of the events, `Aggregate.react` says, once for all commands of a commit.
+    """
 
     state: S
     events: tuple[Recorded, ...]
@@ -64,6 +67,9 @@ class Aggregate(Protocol[S]):
 
     def decide(self, stream_id: StreamID, state: S | None, command: Any, facts: Facts, sequence: int) -> Decision[S]:
         """What a command comes to. Raises what the decision refuses."""
+
+    def react(self, before: S | None, after: S, recorded: Sequence[Recorded]) -> tuple[Effect, ...]:
+        """What must be done because of the events of one commit."""
 
     def replay(self, state: S | None, log: Sequence[Recorded]) -> S | None:
         """The state after a log; None only for an empty log on no state."""
@@ -101,10 +107,14 @@ class FlowAggregate:
         """See Aggregate."""
         turn = Turn(FlowID(stream_id[1]), state, facts, sequence)
         take_turn(turn, command)
-        effects = react(state, turn.state, turn.events) + wake(turn.state, turn.wakes)
+        effects = wake(turn.state, turn.wakes)
         if not turn.events:
             effects += rearm(turn.state, command, facts.now)
         return Decision(state=turn.state, events=tuple(turn.events), effects=effects)
+
+    def react(self, before: FlowState | None, after: FlowState, recorded: Sequence[Recorded]) -> tuple[Effect, ...]:
+        """See Aggregate."""
+        return react(before, after, recorded)
 
     def replay(self, state: FlowState | None, log: Sequence[Recorded]) -> FlowState | None:
         """See Aggregate."""
@@ -160,6 +170,12 @@ class CatalogAggregate:
         recorded = _record(events, facts.now, sequence)
         return Decision(state=replay_catalog(before, recorded), events=recorded)
 
+    def react(
+        self, before: CatalogState | None, after: CatalogState, recorded: Sequence[Recorded]
+    ) -> tuple[Effect, ...]:
+        """See Aggregate."""
+        return ()
+
     def replay(self, state: CatalogState | None, log: Sequence[Recorded]) -> CatalogState | None:
         """See Aggregate."""
         return replay_catalog(state or CatalogState(), log) if log else state
@@ -197,6 +213,12 @@ class ClusterAggregate:
         before = state or ClusterState()
         recorded = _record(CLUSTER_DECISIONS[type(command)](before, command, facts), facts.now, sequence)
         return Decision(state=replay_cluster(before, recorded), events=recorded)
+
+    def react(
+        self, before: ClusterState | None, after: ClusterState, recorded: Sequence[Recorded]
+    ) -> tuple[Effect, ...]:
+        """See Aggregate."""
+        return ()
 
     def replay(self, state: ClusterState | None, log: Sequence[Recorded]) -> ClusterState | None:
         """See Aggregate."""

@@ -47,6 +47,11 @@ class ProjectionCache(Generic[S]):
         with self._lock:
             self._kept.pop(stream_id, None)
 
+    def clear(self) -> None:
+        """Forget all streams."""
+        with self._lock:
+            self._kept.clear()
+
     def __len__(self) -> int:
         with self._lock:
             return len(self._kept)

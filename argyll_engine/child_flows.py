@@ -6,7 +6,14 @@ and the parent hears of it by a message committed with the child's deactivation.
 """
 
 from argyll_engine import log as logs
-from argyll_engine.errors import ArgyllError, BlockedGoalsError, MissingInputsError, NotFoundError, TransientError
+from argyll_engine.errors import (
+    ArgyllError,
+    BlockedGoalsError,
+    FlowArchivedError,
+    MissingInputsError,
+    NotFoundError,
+    TransientError,
+)
 from argyll_engine.executor import Executor, Request
 from argyll_engine.memo import Memoization
 from argyll_engine.model.commands import Command, CompleteWork, FailWork, StartFlow
@@ -49,6 +56,8 @@ class ChildFlows:
             self._flows.execute_one(Request(stream_id=flow_stream(command.flow_id), command=command))
         except TransientError:
             raise
+        except FlowArchivedError:
+            return ""  # its id says that it is the flow of this work item
         except ArgyllError as exc:
             return str(exc)
         return ""

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from argyll_engine.address import RedisConfig
 from argyll_engine.errors import ConfigError
+from argyll_engine.log import SERVICE, Context, Settings, no_context
 from argyll_engine.model.step import WorkDefaults
 from argyll_engine.variables import VARIABLES
 
@@ -36,11 +37,13 @@ class EngineConfig:
     webhook_base_url: str = f"http://localhost:{DEFAULT_API_PORT}"
     max_webhook_bytes: int = 4 * 1_048_576
     max_plan_bytes: int = 4 * 1_048_576
+    max_start_batch_bytes: int = 16 * 1_048_576
     feed_max_length: int = 10_000
     max_socket_buffer_bytes: int = 8 * 1_048_576
     max_wait_seconds: float = 300.0
     log_level: str = "info"
     log_format: str = "json"
+    log_redact: tuple[str, ...] = ()
     environment: str = ""
     node_id: str = "argyll-1"
     step_timeout_ms: int = 30_000
@@ -52,6 +55,9 @@ class EngineConfig:
     memo_cache_size: int = 4_096
     work_threads: int = 32
     worker_lease_seconds: float = 15.0
+    worker_metrics_port: int = 0
+    worker_stuck_after_seconds: float = 60.0
+    ready_max_queue_age_seconds: float = 60.0
     health_check_interval_seconds: float = 30.0
     recovery_interval_seconds: float = 10.0
     recovery_grace_seconds: float = 15.0
@@ -59,7 +65,26 @@ class EngineConfig:
     script_memory_mb: int = 64
     script_max_steps: int = 100_000_000
     script_max_result_bytes: int = 16 * 1_048_576
+    memory_limit_bytes: int = 0
     data_dir: str = "./var"
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Every password of the configuration, for those who write texts that must have none."""
+        broker = RedisConfig(addr=self.broker_url).secrets
+        return tuple(sorted({*self.engine_redis.secrets, *self.flow_redis.secrets, *broker}))
+
+    def log_settings(self, service: str = SERVICE, context: Context = no_context) -> Settings:
+        """How the log lines of a process look, for `log.configure`."""
+        return Settings(
+            level=self.log_level,
+            format_name=self.log_format,
+            service=service,
+            environment=self.environment,
+            secrets=self.secrets,
+            redacted=self.log_redact,
+            context=context,
+        )
 
     @property
     def production(self) -> bool:
@@ -101,11 +126,24 @@ class EngineConfig:
                 f"RETRY_MAX_BACKOFF='{retry.max_backoff_ms}': must be at least RETRY_INITIAL_BACKOFF, "
                 f"which is {retry.init_backoff_ms}"
             )
+        engine_redis, flow_redis = (RedisConfig(**fields.pop(name)) for name in ("engine_redis", "flow_redis"))
+        faults += _tls_faults("ENGINE", engine_redis) + _tls_faults("FLOW", flow_redis)
         if faults:
             raise ConfigError(faults)
-        engine_redis, flow_redis = (RedisConfig(**fields.pop(name)) for name in ("engine_redis", "flow_redis"))
         fields["webhook_base_url"] = fields["webhook_base_url"] or f"http://localhost:{fields['api_port']}"
         return cls(engine_redis=engine_redis, flow_redis=flow_redis, retry=retry, **fields)
+
+
+def _tls_faults(name: str, redis: RedisConfig) -> list[str]:
+    """What is wrong with the files for TLS of one Redis."""
+    paths = {"CA_PATH": redis.ca_path, "CERT_PATH": redis.cert_path, "KEY_PATH": redis.key_path}
+    given = [f"{name}_REDIS_{suffix}" for suffix, path in paths.items() if path]
+    faults = []
+    if given and not redis.is_tls:
+        faults.append(f"{', '.join(given)}: without effect, for {name}_REDIS_ADDR={redis.where()!r} is not rediss://")
+    if redis.key_path and not redis.cert_path:
+        faults.append(f"{name}_REDIS_KEY_PATH: of no use without {name}_REDIS_CERT_PATH")
+    return faults
 
 
 def _nested(flat: Mapping[str, object]) -> dict[str, Any]:

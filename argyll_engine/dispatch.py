@@ -8,8 +8,11 @@ Tasks are named here and written in `tasks/`; this module does not import them.
 """
 
 import base64
-import uuid
+import os
+import random
+import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -21,7 +24,7 @@ from argyll_engine.errors import StoreUnavailableError
 from argyll_engine.model.effects import CompleteParent, Effect, ReleaseHeld, RunCompensation, RunWork, WakeAt
 from argyll_engine.model.step import StepType
 from argyll_engine.ports import Message, QueueEntry, QueueForm
-from argyll_engine.transport.wire import DEFAULT_PRIORITIES, Ready, seal
+from argyll_engine.transport.wire import DEFAULT_PRIORITIES, Ready, lay
 from argyll_engine.transport.wire import Keys as StreamKeys
 
 RUN_WORK: Final = "argyll.run_work"
@@ -32,13 +35,24 @@ RELEASE_HELD: Final = "argyll.release_held"
 SWEEP: Final = "argyll.sweep"
 CHECK_HEALTH: Final = "argyll.check_health"
 
+MARKED: Final = re.compile(rb'"<(id|args|eta|body|trace)>"')
+"""Where messages of one task and queue differ."""
+EMBEDDED: Final = dict.fromkeys(("callbacks", "errbacks", "chain", "chord"))
+"""What a message of Celery's protocol 2 carries beside its arguments."""
+TRACEPARENT: Final = "traceparent"
+"""Header of a message whose span is known. Source: W3C Trace Context, §3.2."""
+ARGSREPR_MAX: Final = 1024
+"""Characters of the arguments as people see them."""
+
 STEPS_QUEUE: Final = "steps"
 """Decisions and scripts: short, on the processor."""
 WORK_QUEUE: Final = "work"
 """Calls of other services: long, waiting."""
 BEAT_QUEUE: Final = "beat"
 """Periodic tasks."""
-QUEUES: Final = (STEPS_QUEUE, WORK_QUEUE, BEAT_QUEUE)
+ARCHIVE_QUEUE: Final = "archive"
+"""Tasks of the archiver."""
+QUEUES: Final = (STEPS_QUEUE, WORK_QUEUE, BEAT_QUEUE, ARCHIVE_QUEUE)
 
 
 def queue_of(step_type: str) -> str:
@@ -103,7 +117,12 @@ class CeleryDispatcher:
         try:
             for message in messages:
                 self._app.send_task(
-                    message.task, args=message.args, queue=message.queue, eta=message.eta, ignore_result=True
+                    message.task,
+                    args=message.args,
+                    queue=message.queue,
+                    eta=message.eta,
+                    headers={TRACEPARENT: message.traceparent} if message.traceparent else None,
+                    ignore_result=True,
                 )
         except OperationalError as exc:
             raise StoreUnavailableError("broker", str(exc)) from exc
@@ -111,8 +130,7 @@ class CeleryDispatcher:
     def _hop(self, message: Message, now: datetime) -> Message:
         if message.eta is None or message.eta <= now + self._longest_wait:
             return message
-        eta = now + self._longest_wait
-        return Message(task=message.task, queue=message.queue, args=message.args, eta=eta)
+        return replace(message, eta=now + self._longest_wait)
 
 
 class SharedRedisDispatcher(CeleryDispatcher):
@@ -128,16 +146,14 @@ class SharedRedisDispatcher(CeleryDispatcher):
     def __init__(self, app: Celery, longest_wait_seconds: float, key_prefix: str) -> None:
         super().__init__(app, longest_wait_seconds)
         self._key_prefix = key_prefix
+        self._forms = _Forms(app, body_encoding="base64")
 
     def seal(self, messages: Sequence[Message]) -> tuple[QueueEntry, ...]:
         """The messages as the transport would have written them."""
         return tuple(
-            QueueEntry(key=self._key_prefix + message.queue, payload=encode(self._envelope(message)))
+            QueueEntry(key=self._key_prefix + message.queue, payload=self._forms.render(message, message.eta))
             for message in messages
         )
-
-    def _envelope(self, message: Message) -> dict[str, Any]:
-        return envelope(self._app, message, body_encoding="base64")
 
 
 class StreamsDispatcher(CeleryDispatcher):
@@ -150,6 +166,7 @@ class StreamsDispatcher(CeleryDispatcher):
     def __init__(self, app: Celery, key_prefix: str) -> None:
         super().__init__(app, longest_wait_seconds=0)  # no hops, see below
         self._keys = StreamKeys(key_prefix)
+        self._forms = _Forms(app, body_encoding="utf-8")
 
     def seal(self, messages: Sequence[Message]) -> tuple[QueueEntry, ...]:
         """The messages as the transport would have written them; what is due by now is ready."""
@@ -157,8 +174,8 @@ class StreamsDispatcher(CeleryDispatcher):
         return tuple(self._entry(message, now) for message in messages)
 
     def _entry(self, message: Message, now: datetime) -> QueueEntry:
-        content = envelope(self._app, message, body_encoding="utf-8")
-        sealed = seal(self._keys, message.queue, content, DEFAULT_PRIORITIES, now)
+        payload = self._forms.render(message, None)
+        sealed = lay(self._keys, message.queue, payload, DEFAULT_PRIORITIES[0], message.eta, now)
         if isinstance(sealed, Ready):
             return QueueEntry(key=sealed.key, payload=sealed.payload, form=QueueForm.STREAM)
         return QueueEntry(
@@ -169,22 +186,67 @@ class StreamsDispatcher(CeleryDispatcher):
         return message
 
 
-def envelope(app: Celery, message: Message, body_encoding: str) -> dict[str, Any]:
-    """The message as kombu's virtual transports write it; `body_encoding` is `base64` or `utf-8`."""
-    task = app.amqp.as_task_v2(str(uuid.uuid4()), message.task, args=message.args, eta=message.eta, ignore_result=True)
-    text = encode(task.body)
-    body = (base64.b64encode(text) if body_encoding == "base64" else text).decode()
-    return {
-        "body": body,
-        "content-encoding": "utf-8",
-        "content-type": "application/json",
-        "headers": task.headers,
-        "properties": task.properties
-        | {
+class _Forms:
+    """Messages as kombu's virtual transports write them; all that is the same in each of a kind is written once.
+
+    Args:
+        body_encoding: `base64` or `utf-8`.
+    """
+
+    def __init__(self, app: Celery, body_encoding: str) -> None:
+        self._app = app
+        self._in_base64 = body_encoding == "base64"
+        self._forms: dict[tuple[str, str, bool], list[bytes]] = {}
+
+    def render(self, message: Message, eta: datetime | None) -> bytes:
+        """The message with ids of its own. Its task id is its delivery tag too, as nothing else is."""
+        kind = message.task, message.queue, bool(message.traceparent)
+        form = self._forms.get(kind)
+        if form is None:
+            form = self._forms[kind] = self._form(message)
+        text = encode([message.args, {}, EMBEDDED])
+        values = {
+            b"id": b'"%b"' % _new_id(),
+            b"eta": encode(eta and eta.isoformat()),
+            b"args": encode(repr(message.args)[:ARGSREPR_MAX]),
+            b"body": b'"%b"' % base64.b64encode(text) if self._in_base64 else encode(text.decode()),
+        }
+        if message.traceparent:
+            values[b"trace"] = encode(message.traceparent)
+        return b"".join([values.get(part, part) for part in form])
+
+    def _form(self, message: Message) -> list[bytes]:
+        """The texts between the places where messages differ, and the names of those places."""
+        task = self._app.amqp.as_task_v2(_mark("id"), message.task, args=(), argsrepr=_mark("args"), ignore_result=True)
+        properties = task.properties | {
             "delivery_mode": 2,
             "delivery_info": {"exchange": "", "routing_key": message.queue},
             "priority": 0,
-            "body_encoding": body_encoding,
-            "delivery_tag": str(uuid.uuid4()),
-        },
-    }
+            "body_encoding": "base64" if self._in_base64 else "utf-8",
+            "delivery_tag": _mark("id"),
+        }
+        trace = {TRACEPARENT: _mark("trace")} if message.traceparent else {}
+        written = encode(
+            {
+                "body": _mark("body"),
+                "content-encoding": "utf-8",
+                "content-type": "application/json",
+                "headers": task.headers | {"eta": _mark("eta")} | trace,
+                "properties": properties,
+            }
+        )
+        return MARKED.split(written)
+
+
+_numbers = random.Random()  # seeded by the system; ids of messages are no secrets
+os.register_at_fork(after_in_child=_numbers.seed)
+
+
+def _new_id() -> bytes:
+    """A random UUID of version 4; made without a system call, for there is one for each message."""
+    text = b"%032x" % _numbers.getrandbits(128)
+    return b"%b-%b-4%b-a%b-%b" % (text[:8], text[8:12], text[13:16], text[17:20], text[20:])
+
+
+def _mark(name: str) -> str:
+    return f"<{name}>"

@@ -1,17 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
 """The engine: one short verb per use case. Called by the API, the CLI and the tasks; built by `wiring`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from argyll_engine import log as logs
+from argyll_engine.archive_changes import ArchiveChanges
+from argyll_engine.archived_flows import ArchivedFlows
 from argyll_engine.errors import (
+    ArgyllError,
     BlockedGoalsError,
+    BrokenError,
     ExecutionNotFoundError,
+    FlowArchivedError,
+    FlowNotFoundError,
     MissingInputsError,
+    TransientError,
     WorkItemNotFoundError,
 )
-from argyll_engine.executor import Executor, Request
+from argyll_engine.executor import Done, Executor, Request
 from argyll_engine.memo import Memoization
+from argyll_engine.memory_gate import MemoryGate
 from argyll_engine.model.attribute import ScriptConfig
 from argyll_engine.model.catalog import CatalogState
 from argyll_engine.model.cluster import ClusterState, HealthStatus
@@ -37,19 +46,23 @@ from argyll_engine.model.ids import (
 )
 from argyll_engine.model.invocation import Failed, Succeeded
 from argyll_engine.model.plan import ExecutionPlan, InitArgs
+from argyll_engine.model.start import Start
 from argyll_engine.model.step import Step, StepType, WorkConfig, WorkDefaults
 from argyll_engine.model.trial import ScriptTrial, TrialResult
 from argyll_engine.plan.build import build
 from argyll_engine.plan.inputs import blocked_goals, missing_inputs
+from argyll_engine.plan_cache import PlanCache
 from argyll_engine.policy.definition import check_definition
 from argyll_engine.policy.outcome import read_outputs
 from argyll_engine.ports import ScriptEngine
 from argyll_engine.query import Queries
 from argyll_engine.script_trial import try_script
 
+log = logs.get(__name__)
+
 
 class Engine:
-    """Registers steps, starts flows, takes results. Reading is `queries`.
+    """Registers steps, starts flows, takes results. Reading is `queries`, changing the archive is `archive`.
 
     Every verb raises StoreUnavailableError when a store does not answer; carrying it out again is safe.
     """
@@ -60,20 +73,27 @@ class Engine:
         node_id: NodeID,
         work_defaults: WorkDefaults,
         queries: Queries,
+        archived: ArchivedFlows,
+        archive: ArchiveChanges,
         scripts: ScriptEngine,
         catalog: Executor[CatalogState],
         cluster: Executor[ClusterState],
         flows: Executor[FlowState],
         memo: Memoization,
+        gate: MemoryGate,
     ) -> None:
         self.node_id = node_id
         self.work_defaults = work_defaults
         self.queries = queries
+        self.archive = archive
+        self._archived = archived
         self._scripts = scripts
         self._catalog = catalog
         self._cluster = cluster
         self._flows = flows
         self._memo = memo
+        self._gate = gate
+        self._plans = PlanCache()
 
     # ---- steps ----
 
@@ -123,17 +143,80 @@ class Engine:
         """Start a flow; the same start again changes nothing.
 
         Raises:
-            PlanError, StepNotFoundError, BlockedGoalsError, MissingInputsError, FlowExistsError
+            PlanError, StepNotFoundError, BlockedGoalsError, MissingInputsError, FlowExistsError, StoreFullError
         """
-        plan = build(self.queries.catalog(), goals, init, self._matches)
+        (refused,) = self.start_flows([Start(flow_id=flow_id, goals=goals, init=init, labels=labels)])
+        if refused is not None:
+            raise refused
+
+    def start_flows(self, starts: Sequence[Start]) -> list[ArgyllError | None]:
+        """Start many flows at once, each as if alone: None for one that is started, else what `start_flow` raises.
+
+        Several of one id are started one after the other. What nobody foresaw is the fault of one, with a BrokenError.
+        Raises StoreUnavailableError or StoreFullError for all of them.
+        """
+        try:
+            return self._start_together(starts)
+        except TransientError:
+            raise
+        except Exception:
+            if len(starts) == 1:
+                raise
+            log.exception("starts_broken", count=len(starts))
+            return [self._start_alone(start) for start in starts]
+
+    def _start_alone(self, start: Start) -> ArgyllError | None:
+        try:
+            (refused,) = self._start_together([start])
+        except TransientError:
+            raise
+        except Exception as exc:  # noqa: BLE001 - the others of the batch are to go through
+            return BrokenError(f"flow {start.flow_id}: {type(exc).__name__}: {exc}")
+        return refused
+
+    def _start_together(self, starts: Sequence[Start]) -> list[ArgyllError | None]:
+        """See `start_flows`; raises whatever goes wrong with any of them."""
+        self._gate.check()
+        catalog = self.queries.catalog()
+        refused: list[ArgyllError | None] = [None] * len(starts)
+        asked: list[int] = []
+        requests: list[Request] = []
+        for index, start in enumerate(starts):
+            try:
+                requests.append(self._start_request(catalog, start))
+            except TransientError:
+                raise
+            except ArgyllError as exc:
+                refused[index] = exc
+            else:
+                asked.append(index)
+        answers = self._flows.execute(requests) if requests else []
+        for index, request, answer in zip(asked, requests, answers, strict=True):
+            refused[index] = answer if isinstance(answer, ArgyllError) else None
+            if isinstance(answer, FlowArchivedError):
+                refused[index] = self._refused_by_archive(request)
+        return refused
+
+    def _refused_by_archive(self, request: Request) -> ArgyllError | None:
+        """Why a flow is not started whose id is that of an archived one; None if it is the same start."""
+        assert isinstance(request.command, StartFlow)
+        try:
+            self._archived.check_repeat(request.command)
+        except ArgyllError as exc:  # what is away concerns this start alone: others of the batch have gone through
+            return exc
+        return None
+
+    def _start_request(self, catalog: CatalogState, start: Start) -> Request:
+        """The command that starts a flow, once it is known that it can be started."""
+        plan = self._plans.plan(catalog, start.goals, start.init, self._matches)
         blocked = blocked_goals(plan)
         if blocked:
             raise BlockedGoalsError(blocked)
-        missing = missing_inputs(plan, init)
+        missing = missing_inputs(plan, start.init)
         if missing:
             raise MissingInputsError(missing)
-        command = StartFlow(flow_id=flow_id, plan=plan, init=init, labels=labels)
-        self._flows.execute_one(Request(stream_id=flow_stream(flow_id), command=command))
+        command = StartFlow(flow_id=start.flow_id, plan=plan, init=start.init, labels=start.labels)
+        return Request(stream_id=flow_stream(start.flow_id), command=command, begins=True)
 
     # ---- results from outside ----
 
@@ -164,9 +247,9 @@ class Engine:
                 command: CompleteWork | FailWork = CompleteWork(step_id=step_id, token=token, outputs=result)
             case Failed(error=error):
                 command = FailWork(step_id=step_id, token=token, error=error)
-        request = Request(stream_id=flow_stream(flow_id), command=command, released=(token,))
-        done = self._flows.execute_one(request)
-        self._memo.keep(done.state, done.events)
+        done = self._report(flow_id, command)
+        if done is not None:
+            self._memo.keep(done.state, done.events)
 
     def fail_work(self, flow_id: FlowID, step_id: StepID, token: Token, error: str) -> None:
         """Record that a work item failed for good; a finished item stays as it is.
@@ -175,8 +258,17 @@ class Engine:
             FlowNotFoundError, ExecutionNotFoundError, WorkItemNotFoundError
         """
         self.check_work_item(flow_id, step_id, token)
-        command = FailWork(step_id=step_id, token=token, error=error)
-        self._flows.execute_one(Request(stream_id=flow_stream(flow_id), command=command, released=(token,)))
+        self._report(flow_id, FailWork(step_id=step_id, token=token, error=error))
+
+    def _report(self, flow_id: FlowID, command: CompleteWork | FailWork) -> Done[FlowState] | None:
+        """What a report came to; None for an archived flow, for which it is too late."""
+        request = Request(stream_id=flow_stream(flow_id), command=command, released=(command.token,))
+        try:
+            return self._flows.execute_one(request)
+        except FlowNotFoundError:
+            if self._archived.digest(flow_id) is None:
+                raise
+            return None
 
     # ---- parts ----
 

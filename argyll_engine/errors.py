@@ -18,15 +18,20 @@ ArgyllError
 │   └── WorkItemNotFoundError   the step has no such work item
 ├── ConflictError
 │   ├── StepExistsError       another definition is registered under the id
-│   └── FlowExistsError       another start was recorded under the id
+│   ├── FlowExistsError       another start was recorded under the id
+│   ├── FlowArchivedError     the flow is in the archive, so nothing is decided about it
+│   ├── FlowNotEndedError     the flow is not deactivated, so it cannot be erased
+│   └── StoreLockedError      somebody else migrates or restores the store
 ├── ScriptError               a script does not compile or fails when it runs
 │   ├── ScriptCompileError
 │   └── ScriptRunError
 ├── TransientError            nothing was decided; the same call may succeed later
 │   ├── StoreUnavailableError the Redis behind a store does not answer
+│   ├── StoreFullError        its memory is nearly used up
 │   └── ArchiveUnavailableError the store of archived flows does not answer or refuses
 └── BrokenError               a promise inside the engine does not hold; the log is the truth, never guess
     ├── DamagedArchiveError   an archived flow is not what was written
+    ├── DamagedBackupError    a backup is not what was written
     ├── UndecodableEventError a stored event cannot be read
     └── InvalidTransitionError a status change outside the transition tables
 
@@ -177,6 +182,26 @@ class FlowExistsError(ConflictError):
         super().__init__(f"flow exists with different plan or init: {flow_id}")
 
 
+class FlowArchivedError(ConflictError):
+    """The flow is in the archive: its log is not in the live store, so nothing is decided about it."""
+
+    def __init__(self, flow_id: str) -> None:
+        self.flow_id = flow_id
+        super().__init__(f"flow is archived: {flow_id}")
+
+
+class FlowNotEndedError(ConflictError):
+    """The flow, or one that it belongs to, is not deactivated, so it cannot be erased."""
+
+    def __init__(self, flow_id: str, reason: str = "") -> None:
+        self.flow_id, self.reason = flow_id, reason
+        super().__init__(f"flow is not deactivated: {flow_id}" + (f" ({reason})" if reason else ""))
+
+
+class StoreLockedError(ConflictError):
+    """Somebody else migrates or restores the store now."""
+
+
 # ---- scripts ---------------------------------------------------------------------------------
 
 
@@ -214,6 +239,15 @@ class StoreUnavailableError(TransientError):
         super().__init__(f"{store} store unavailable: {reason}")
 
 
+class StoreFullError(TransientError):
+    """The memory of the flow store is nearly used up, so no flow is started; those that run go on."""
+
+    def __init__(self, used_bytes: int, limit_bytes: int) -> None:
+        self.used_bytes, self.limit_bytes = used_bytes, limit_bytes
+        percent = used_bytes * 100 // limit_bytes
+        super().__init__(f"flow store is full: {percent} % of its memory is used, so no flow is started")
+
+
 class ArchiveUnavailableError(TransientError):
     """The store of archived flows does not answer, or refuses; `key` is the object that it was about."""
 
@@ -227,6 +261,14 @@ class ArchiveUnavailableError(TransientError):
 
 class BrokenError(ArgyllError):
     """A promise inside the engine does not hold. Never caught to carry on with a guess."""
+
+
+class DamagedBackupError(BrokenError):
+    """A backup is not whole; `key` names the object at fault."""
+
+    def __init__(self, key: str, reason: str) -> None:
+        self.key, self.reason = key, reason
+        super().__init__(f"damaged backup {key}: {reason}")
 
 
 class DamagedArchiveError(BrokenError):

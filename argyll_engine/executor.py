@@ -9,17 +9,18 @@ import hashlib
 import secrets
 import uuid
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from threading import Lock
 from time import sleep
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, TypeAlias, TypeVar
 
 from argyll_engine.codec import encode_recorded
 from argyll_engine.errors import ArgyllError, BrokenError, TransientError
 from argyll_engine.model.commands import Command
+from argyll_engine.model.effects import Effect
 from argyll_engine.model.events import Recorded
 from argyll_engine.model.facts import Facts, NewToken, Scripts
 from argyll_engine.model.ids import StepID, StreamID, Token
@@ -36,13 +37,22 @@ LEASE_POLL_SECONDS: Final = 0.005
 LOCK_STRIPES: Final = 128
 
 
+Observe: TypeAlias = Callable[[Sequence[tuple[S | None, Sequence[Recorded]]]], None]
+"""Is told what was committed: of each stream its state after it, and the events. Must not raise."""
+
+
+def ignore(_committed: object) -> None:
+    """Nobody wants to know what was committed."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """One command to one stream.
 
     If it leads to events, `claim` begins and the claims of `released` end with them; `delivery_tag` is the message to
     acknowledge. `seed` is the source of its tokens: the same through all races, so that it decides alike each time.
-    `memo` is the remembered result of the call that the command is about.
+    `memo` is the remembered result of the call that the command is about. A stream that `begins` with the command is
+    not looked for first: the commit finds out whether it is there.
     """
 
     stream_id: StreamID
@@ -51,6 +61,7 @@ class Request:
     released: tuple[Token, ...] = ()
     delivery_tag: str = ""
     memo: Succeeded | None = None
+    begins: bool = False
     seed: bytes = field(default_factory=lambda: secrets.token_bytes(16))
 
 
@@ -87,7 +98,7 @@ class _Work(Generic[S]):
 
 
 class Executor(Generic[S]):
-    """Executes commands against the streams of one aggregate."""
+    """Executes commands against the streams of one aggregate; `observe` hears of each commit that won, once."""
 
     def __init__(
         self,
@@ -98,7 +109,9 @@ class Executor(Generic[S]):
         clock: Clock,
         scripts: Scripts,
         dispatcher: Dispatcher,
+        observe: Observe[S] = ignore,
     ) -> None:
+        self._observe = observe
         self._store = store
         self._projections = projections
         self._aggregate = projections.aggregate
@@ -125,11 +138,12 @@ class Executor(Generic[S]):
         open_: dict[StreamID, list[int]] = defaultdict(list)
         for index, request in enumerate(requests):
             open_[request.stream_id].append(index)
-        with self._holding(open_), self._forgetting_on_error(open_):
+        held = [stream_id for stream_id, indexes in open_.items() if not requests[indexes[0]].begins]
+        with self._holding(held), self._forgetting_on_error(open_):
             races = 0
             while open_:
                 with self._leased(open_, races):
-                    won = self._race(requests, open_)
+                    won = self._race(requests, open_, races)
                 for work in won:
                     answers.update(work.answers)
                     del open_[work.stream_id]
@@ -138,10 +152,12 @@ class Executor(Generic[S]):
 
     # ---- one race ----
 
-    def _race(self, requests: Sequence[Request], open_: dict[StreamID, list[int]]) -> list[_Work[S]]:
+    def _race(self, requests: Sequence[Request], open_: dict[StreamID, list[int]], races: int) -> list[_Work[S]]:
         """Decide and commit what is open; the streams that are through."""
         now = self._clock.now()
-        works = [self._decide(requests, stream_id, open_[stream_id], p, now) for stream_id, p in self._known(open_)]
+        begun = () if races else [stream_id for stream_id, ids in open_.items() if requests[ids[0]].begins]
+        known = self._known(open_, frozenset(begun))
+        works = [self._decide(requests, stream_id, open_[stream_id], p, now) for stream_id, p in known]
         doubtful = [work for work in works if work.is_doubtful]
         if doubtful:
             works = [work for work in works if not work.is_doubtful]
@@ -152,9 +168,14 @@ class Executor(Generic[S]):
             ]
         return self._commit(requests, works, now)
 
-    def _known(self, open_: dict[StreamID, list[int]]) -> Iterator[tuple[StreamID, Projection[S]]]:
-        """Each stream with what the cache has of it, or else with what the store has."""
+    def _known(
+        self, open_: dict[StreamID, list[int]], begun: Container[StreamID]
+    ) -> Iterator[tuple[StreamID, Projection[S]]]:
+        """Each stream with what the cache has of it, or else with what the store has; `begun` ones have no past."""
         found = {stream_id: self._projections.cached(stream_id) for stream_id in open_}
+        for stream_id, projection in found.items():
+            if projection is None and stream_id in begun:
+                found[stream_id] = Projection(state=None, next_sequence=0, is_validated=False)
         missing = [stream_id for stream_id, projection in found.items() if projection is None]
         loaded = dict(zip(missing, self._projections.load(missing) if missing else [], strict=True))
         for stream_id, projection in found.items():
@@ -165,6 +186,7 @@ class Executor(Generic[S]):
     ) -> _Work[S]:
         work = _Work(stream_id=stream_id, indexes=indexes, projection=start, state=start.state)
         at = max(now, self._aggregate.last_updated_at(start.state) or now)
+        effects: list[Effect] = []
         for index in indexes:
             request = requests[index]
             facts = Facts(now=at, new_token=token_source(request.seed), scripts=self._scripts, memo=request.memo)
@@ -179,7 +201,11 @@ class Executor(Generic[S]):
             work.state = decision.state
             work.events.extend(decision.events)
             work.answers[index] = Done(state=decision.state, events=decision.events)
-            work.messages.extend(self._dispatcher.render(decision.effects, at) if decision.effects else ())
+            effects.extend(decision.effects)
+        if work.events and work.state is not None:
+            effects.extend(self._aggregate.react(start.state, work.state, work.events))
+        if effects:
+            work.messages.extend(self._dispatcher.render(effects, at))
         return work
 
     def _commit(self, requests: Sequence[Request], works: list[_Work[S]], now: datetime) -> list[_Work[S]]:
@@ -188,8 +214,10 @@ class Executor(Generic[S]):
         won = [work for work, commit in zip(works, commits, strict=True) if commit is None]
         results = self._store.commit([commit for _, commit in due]) if due else []
         unsealed: list[Message] = []
+        committed: list[tuple[S | None, Sequence[Recorded]]] = []
         for (work, commit), result in zip(due, results, strict=True):
             if isinstance(result, Committed):
+                committed.append((work.state, work.events))
                 self._projections.keep(work.stream_id, work.state, result.next_sequence)
                 unsealed.extend(() if commit.entries else work.messages)
                 won.append(work)
@@ -197,6 +225,8 @@ class Executor(Generic[S]):
                 self._projections.advance(work.stream_id, work.projection, result.missed)
         if unsealed:
             self._dispatcher.publish(unsealed)
+        if committed:
+            self._observe(committed)
         return won
 
     def _prepared(self, requests: Sequence[Request], work: _Work[S], now: datetime) -> Commit | None:
@@ -214,7 +244,6 @@ class Executor(Generic[S]):
         if state is None or not (work.events or work.messages):
             return None
         asked = [requests[index] for index, answer in work.answers.items() if isinstance(answer, Done)]
-        tag = next((request.delivery_tag for request in asked if request.delivery_tag), "")
         effective = [requests[index] for index in work.indexes if work.has_events(index)]
         return Commit(
             stream_id=work.stream_id,
@@ -225,13 +254,13 @@ class Executor(Generic[S]):
             entries=self._dispatcher.seal(work.messages),
             claims=tuple(request.claim for request in effective if request.claim),
             released=tuple(token for request in effective for token in request.released),
-            delivery_tag=tag,
+            delivery_tags=tuple(request.delivery_tag for request in asked if request.delivery_tag),
         )
 
     # ---- races ----
 
     @contextmanager
-    def _holding(self, streams: dict[StreamID, list[int]]) -> Iterator[None]:
+    def _holding(self, streams: Iterable[StreamID]) -> Iterator[None]:
         """Threads of one process take turns on a stream, so that they do not race each other through Redis."""
         stripes = sorted({hash(stream_id) % LOCK_STRIPES for stream_id in streams})
         for stripe in stripes:
@@ -277,6 +306,8 @@ def token_source(seed: bytes) -> NewToken:
 
     def new_token(step_id: StepID, index: int) -> Token:
         digest = hashlib.blake2b(f"{step_id}\0{index}".encode(), key=seed, digest_size=16).digest()
-        return Token(str(uuid.UUID(bytes=digest, version=4)))
+        text = digest.hex()
+        variant = "89ab"[digest[8] & 3]
+        return Token(f"{text[:8]}-{text[8:12]}-4{text[13:16]}-{variant}{text[17:20]}-{text[20:]}")
 
     return new_token

@@ -79,7 +79,7 @@ class HeldWork:
         if self._refuses:
             command = RefuseWork(step_id=step_id, token=token, attempt=attempt, error=f"step unhealthy: {error}")
             self._flows.execute_one(Request(stream_id=flow_stream(state.id), command=command))
-            log.error("step execution failed", flow_id=state.id, step_id=step_id, token=token, error=command.error)
+            log.debug("work_refused", flow_id=state.id, step_id=step_id, token=token, error=command.error)
         else:
             self._hold(state.id, step_id, token, error)
         return True

@@ -14,8 +14,8 @@ from typing import Final, TypeAlias
 
 from argyll_engine import log
 from argyll_engine.errors import ArgyllError
-from argyll_engine.model.ids import StreamID
-from argyll_engine.ports import Feed, FeedPosition, LogRange, Note, Reading
+from argyll_engine.model.ids import StreamID, is_canary
+from argyll_engine.ports import ERASED_SEQUENCE, Feed, FeedPosition, LogRange, Note, Reading
 
 PATIENCE_MS: Final = 1_000
 RETRY_SECONDS: Final = 0.5
@@ -40,11 +40,13 @@ class Delivery:
     Args:
         runs: Events, each of them once.
         lost: Streams whose logs no longer hold what comes next: whoever watches one has to begin anew.
+        erased: Named streams that are gone: whoever watches one by its name has to begin anew.
         is_whole: False when streams that nobody named may have had events that are not here.
     """
 
     runs: tuple[Run, ...]
     lost: frozenset[StreamID] = frozenset()
+    erased: frozenset[StreamID] = frozenset()
     is_whole: bool = True
 
 
@@ -242,13 +244,20 @@ class _Reader:
         if not reading.is_whole:
             _log.warning("feed_trimmed")
             self._look_back(is_whole=False)
-        notes = [note for note in reading.notes if self._is_watched(note.stream_id)]
+        gone = frozenset(note.stream_id for note in reading.notes if note.first_sequence >= ERASED_SEQUENCE)
+        erased = frozenset(stream_id for stream_id in gone if stream_id in self._watched.paths)
+        if erased:
+            self._hand_over(Delivery(runs=(), erased=erased))
+        added = [note for note in reading.notes if note.first_sequence < ERASED_SEQUENCE]
+        notes = [note for note in added if self._is_watched(note.stream_id)]
         if notes:
             self._hand_over(self._delivery(notes))
         if reading.notes:
             self._position = reading.notes[-1].position
 
     def _is_watched(self, stream_id: StreamID) -> bool:
+        if is_canary(stream_id[-1]):
+            return False
         paths = self._watched.paths
         return any(path in paths for path in paths_above(stream_id))
 

@@ -10,15 +10,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 from argyll_engine.model.attribute import ScriptConfig
+from argyll_engine.model.digest import ArchivedFlow, FlowDigest
 from argyll_engine.model.effects import Effect
 from argyll_engine.model.facts import Scripts
 from argyll_engine.model.flow import FlowStatus
 from argyll_engine.model.ids import FlowID, JSONValue, Name, StepID, StreamID, Token
 from argyll_engine.model.invocation import Compensation, Invocation, Outcome, Succeeded
-from argyll_engine.model.listing import FlowItem, FlowPage, FlowQuery
+from argyll_engine.model.listing import FlowItem, FlowPage, FlowQuery, FlowStanding
 
 # ---- events ----------------------------------------------------------------------------------
 
@@ -52,7 +53,9 @@ class Stream:
     """What the caller does not have yet: the events from `first_sequence` on, encoded as stored.
 
     With a `snapshot`, that comes first and `first_sequence` equals its sequence: what the caller had is void.
-    An unknown stream has `next_sequence` 0.
+    An unknown stream has `next_sequence` 0. An archived flow has its `digest`, encoded as stored, and no events;
+    `first_sequence` is 0 then unless the caller has all of them. `erasures` counts what was ever erased from the store:
+    when it grows, states of streams may be those of others that had their ids.
     """
 
     stream_id: StreamID
@@ -60,16 +63,22 @@ class Stream:
     first_sequence: int
     events: tuple[bytes, ...]
     next_sequence: int
+    digest: bytes | None = None
+    erasures: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """One Celery message: a task name, ids as arguments, the queue, and when it is due (None = at once)."""
+    """One Celery message: a task name, ids as arguments, the queue, and when it is due (None = at once).
+
+    `traceparent` names the span that it comes from, if that is traced.
+    """
 
     task: str
     queue: str
     args: tuple[str | int, ...]
     eta: datetime | None = None
+    traceparent: str = ""
 
 
 class QueueForm(StrEnum):
@@ -118,7 +127,7 @@ class Commit:
         entries: messages for the broker's queues on the same Redis.
         claims: who holds which work item from this commit on.
         released: tokens whose claims end with this commit.
-        delivery_tag: the message that caused the commit, acknowledged with it; empty for none.
+        delivery_tags: the messages that caused the commit, acknowledged with it.
     """
 
     stream_id: StreamID
@@ -129,7 +138,7 @@ class Commit:
     entries: tuple[QueueEntry, ...] = ()
     claims: tuple[Claim, ...] = ()
     released: tuple[Token, ...] = ()
-    delivery_tag: str = ""
+    delivery_tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,9 +184,16 @@ FeedPosition: TypeAlias = tuple[int, int]
 """A place in a feed; later ones are greater, and (0, 0) is before the first."""
 
 
+ERASED_SEQUENCE: Final = 2**40
+"""Where no log has an event: the note of one says that the stream was erased, so that its next event is another's."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Note:
-    """Says that a commit has appended the events from `first_sequence` to before `next_sequence` to a stream."""
+    """Says that a commit has appended the events from `first_sequence` to before `next_sequence` to a stream.
+
+    From `ERASED_SEQUENCE` on it says instead that the stream was erased.
+    """
 
     position: FeedPosition
     stream_id: StreamID
@@ -229,8 +245,8 @@ class Feed(Protocol):
 class FlowIndex(Protocol):
     """Lists and statuses of flows, as of the last commit. Every method raises StoreUnavailableError."""
 
-    def status(self, flow_id: FlowID) -> FlowStatus | None:
-        """The indexed status; None for an unknown flow."""
+    def standing(self, flow_id: FlowID) -> FlowStanding | None:
+        """The indexed status, and whether the flow is archived; None for an unknown flow."""
 
     def query(self, query: FlowQuery) -> FlowPage:
         """One page of root flows."""
@@ -265,6 +281,125 @@ class WorkLeases(Protocol):
 
     def release_lease(self, name: str, owner: str) -> None:
         """End a lease, if `owner` still holds it."""
+
+
+# ---- archived flows --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndedFlow:
+    """A root flow that was deactivated then."""
+
+    flow_id: FlowID
+    deactivated_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryUse:
+    """Memory of the flow store; `limit_bytes` 0 means that it has no limit."""
+
+    used_bytes: int
+    limit_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestoredFlow:
+    """The digest of an archived flow, and the events that it stands for."""
+
+    digest: FlowDigest
+    events: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditRecord:
+    """What somebody did that leaves no other trace; `position` is its place in the audit log."""
+
+    position: str
+    members: Mapping[str, str]
+
+
+class ArchiveStore(Protocol):
+    """Ended flows in the live store: whole, or as digests whose objects are elsewhere. Raises StoreUnavailableError.
+
+    A flow's place in lists, its indexed status and its labels stay as they are while it is archived.
+    """
+
+    def candidates(self, before: datetime | None, limit: int) -> Sequence[EndedFlow]:
+        """Root flows that are live and were deactivated before a time (None: any), oldest first."""
+
+    def archived(self, before: datetime | None, limit: int) -> Sequence[EndedFlow]:
+        """Root flows that are archived and were deactivated before a time (None: any), oldest first."""
+
+    def family(self, flow_ids: Sequence[FlowID]) -> Sequence[tuple[FlowID, ...]]:
+        """The children of each root flow, at any depth, live and archived, sorted."""
+
+    def digests(self, flow_ids: Sequence[FlowID]) -> Sequence[FlowDigest | None]:
+        """The digest of each flow; None for one that is not archived."""
+
+    def restore(self, flows: Sequence[RestoredFlow], rest_ms: int) -> bool:
+        """Whether all of these flows are live now, with these events: all of them or none is changed.
+
+        None is where one is neither archived as its digest says nor live already. No archiver takes them for `rest_ms`.
+        """
+
+    def erase(self, flows: Mapping[FlowID, Mapping[str, str]], record: Mapping[str, str]) -> None:
+        """Forget these flows (given with their labels), live or archived, and write the record into the audit log."""
+
+    def audit(self, after: str, limit: int) -> Sequence[AuditRecord]:
+        """The oldest records after a position; empty for the start."""
+
+    def memory(self) -> MemoryUse:
+        """How much memory the store has and uses."""
+
+
+class ArchiveJobs(Protocol):
+    """Which archiver is at work on which flow, and the end of that work. Raises StoreUnavailableError.
+
+    A job is a lease of a flow by an owner. One whose time is over is unfinished, and anybody may take it.
+    """
+
+    def reserve(self, owner: str, before: datetime | None, limit: int, lease_ms: int) -> Sequence[FlowID]:
+        """The oldest candidates that nobody has leased, leased to the owner now."""
+
+    def take_over(self, owner: str, limit: int, lease_ms: int) -> Sequence[FlowID]:
+        """Flows of unfinished jobs, children too, leased to the owner now."""
+
+    def hold(self, owner: str, flow_ids: Sequence[FlowID], lease_ms: int) -> Sequence[FlowID]:
+        """Those of the flows that the owner has leased now; the others are somebody else's."""
+
+    def rest(self, owner: str, flow_ids: Sequence[FlowID], rest_ms: int) -> None:
+        """End these leases of the owner, and let nobody take the flows for some time; then the jobs are unfinished."""
+
+    def release(self, owner: str, flow_ids: Sequence[FlowID]) -> None:
+        """End these leases of the owner, and forget the jobs."""
+
+    def logs(self, flow_ids: Sequence[FlowID]) -> Sequence[tuple[bytes, ...]]:
+        """Every event of each flow; none for one that is archived or unknown."""
+
+    def event_counts(self, flow_ids: Sequence[FlowID]) -> Sequence[int]:
+        """How many events the log of each flow has."""
+
+    def replace(self, owner: str, digests: Sequence[FlowDigest]) -> Sequence[bool]:
+        """Whether each flow's log was replaced by its digest now, each all or nothing, ending its job.
+
+        It is not when the owner has lost the lease or the log does not have the digest's number of events.
+        """
+
+    def unfinished(self) -> int:
+        """How many jobs there are."""
+
+    def waiting(self, before: datetime | None) -> tuple[int, datetime | None]:
+        """How many live root flows were deactivated before a time (None: any), and when the first of them was."""
+
+
+class Archive(Protocol):
+    """The objects of archived flows. Raises ArchiveUnavailableError and DamagedArchiveError."""
+
+    def read(self, digest: FlowDigest) -> ArchivedFlow | None:
+        """The flow that a digest stands for; None if its object is gone."""
+
+    def delete(self, digest: FlowDigest) -> None:
+        """Forget the object; one that is gone already is no error."""
 
 
 # ---- remembered results ----------------------------------------------------------------------

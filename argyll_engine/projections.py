@@ -4,7 +4,7 @@
 Called by the executor, the read side and the work runner. Nothing here decides.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -21,11 +21,15 @@ S = TypeVar("S")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Projection(Generic[S]):
-    """A state and how many events it is made of; `is_validated` when the store said so just now."""
+    """A state and how many events it is made of; `is_validated` when the store said so just now.
+
+    An archived flow has its encoded `digest`; its state is None unless this process still has it.
+    """
 
     state: S | None
     next_sequence: int
     is_validated: bool
+    digest: bytes | None = None
 
 
 class Projections(Generic[S]):
@@ -35,6 +39,9 @@ class Projections(Generic[S]):
         self.aggregate = aggregate
         self._store = store
         self._cache = cache
+        self._erasures = 0
+        self.on_erasure: Callable[[], None] = self._cache.clear
+        """Called when flows of the store were erased since the last load."""
 
     def cached(self, stream_id: StreamID) -> Projection[S] | None:
         """What this process saw last; a commit finds out whether it is still true."""
@@ -48,11 +55,14 @@ class Projections(Generic[S]):
             StoreUnavailableError, UndecodableEventError
         """
         known = [self._cache.get(stream_id) for stream_id in streams]
-        requests = [
-            LoadRequest(stream_id=stream_id, known=kept[1] if kept else 0)
-            for stream_id, kept in zip(streams, known, strict=True)
-        ]
-        loaded = self._store.load(requests)
+        loaded = self._load(streams, known)
+        if loaded and loaded[-1].erasures != self._erasures:
+            # a stream may be another than the one that we know by its id
+            self._cache.clear()
+            self.on_erasure()
+            self._erasures = loaded[-1].erasures
+            known = [None] * len(streams)
+            loaded = self._load(streams, known)
         return [self._fold(stream, kept) for stream, kept in zip(loaded, known, strict=True)]
 
     def advance(self, stream_id: StreamID, projection: Projection[S], missed: Sequence[bytes]) -> None:
@@ -68,9 +78,21 @@ class Projections(Generic[S]):
         if state is not None:
             self._cache.put(stream_id, state, next_sequence)
 
+    def fold(self, stream_id: StreamID, log: Sequence[bytes]) -> S | None:
+        """The state that a whole log from elsewhere amounts to. Raises UndecodableEventError."""
+        return self._replay(stream_id, None, 0, log)
+
     def forget(self, stream_id: StreamID) -> None:
         """Drop a stream whose state in the store is uncertain."""
         self._cache.drop(stream_id)
+
+    def _load(self, streams: Sequence[StreamID], known: Sequence[tuple[S, int] | None]) -> Sequence[Stream]:
+        return self._store.load(
+            [
+                LoadRequest(stream_id=stream_id, known=kept[1] if kept else 0)
+                for stream_id, kept in zip(streams, known, strict=True)
+            ]
+        )
 
     def _fold(self, stream: Stream, kept: tuple[S, int] | None) -> Projection[S]:
         first = stream.first_sequence
@@ -86,7 +108,7 @@ class Projections(Generic[S]):
         self.keep(stream.stream_id, state, stream.next_sequence)
         if state is not None and len(stream.events) >= self.aggregate.snapshot_every:
             self._save_snapshot(stream.stream_id, state, stream.next_sequence)
-        return Projection(state=state, next_sequence=stream.next_sequence, is_validated=True)
+        return Projection(state=state, next_sequence=stream.next_sequence, is_validated=True, digest=stream.digest)
 
     def _fold_whole_log(self, stream_id: StreamID) -> Projection[S]:
         """For a snapshot of another version: the log is the truth.

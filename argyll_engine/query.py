@@ -4,14 +4,16 @@
 Every answer is checked against the store, so that whatever was answered to a writer is seen by every process.
 """
 
+from dataclasses import dataclass
 from functools import partial
 
+from argyll_engine.archived_flows import ArchivedFlows
 from argyll_engine.errors import FlowNotFoundError, StepNotFoundError
 from argyll_engine.model.catalog import CatalogState
 from argyll_engine.model.cluster import ClusterState, StepHealth
-from argyll_engine.model.flow import FlowState, FlowStatus
+from argyll_engine.model.flow import FlowState
 from argyll_engine.model.ids import CATALOG_STREAM, CLUSTER_STREAM, FlowID, StepID, StreamID, flow_stream
-from argyll_engine.model.listing import FlowItem, FlowPage, FlowQuery
+from argyll_engine.model.listing import FlowItem, FlowPage, FlowQuery, FlowStanding
 from argyll_engine.model.step import StepType
 from argyll_engine.plan.health import FlowHealth
 from argyll_engine.policy.health import merged_health
@@ -19,8 +21,28 @@ from argyll_engine.ports import EventStore, FlowIndex
 from argyll_engine.projections import Projections
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServedFlow:
+    """The state of a flow, the sequence of its next event, and whether all of it came from the archive."""
+
+    state: FlowState
+    next_sequence: int
+    is_archived: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServedLog:
+    """All events of a flow as served, and whether they came from the archive."""
+
+    events: tuple[bytes, ...]
+    is_archived: bool
+
+
 class Queries:
-    """Answers questions. Every method raises StoreUnavailableError when a store does not answer."""
+    """Answers questions. Every method raises StoreUnavailableError when a store does not answer.
+
+    Those that read one flow may raise ArchiveUnavailableError and DamagedArchiveError too, if it is archived.
+    """
 
     def __init__(
         self,
@@ -31,6 +53,7 @@ class Queries:
         catalog: Projections[CatalogState],
         cluster: Projections[ClusterState],
         flows: Projections[FlowState],
+        archived: ArchivedFlows,
     ) -> None:
         self._engine_store = engine_store
         self._flow_store = flow_store
@@ -38,18 +61,16 @@ class Queries:
         self._catalog = catalog
         self._cluster = cluster
         self._flows = flows
+        self._archived = archived
 
-    def aggregate(self, stream_id: StreamID) -> tuple[CatalogState | ClusterState | FlowState | None, int]:
-        """The state of any stream, None for a flow that is not there, and the sequence of its next event."""
+    def aggregate(self, stream_id: StreamID) -> tuple[CatalogState | ClusterState, int]:
+        """The state of the catalog or the cluster, and the sequence of its next event."""
         match stream_id:
             case ("catalog",):
                 (catalog,) = self._catalog.load([stream_id])
                 return catalog.state or CatalogState(), catalog.next_sequence
-            case ("cluster",):
-                (cluster,) = self._cluster.load([stream_id])
-                return cluster.state or ClusterState(), cluster.next_sequence
-        (flow,) = self._flows.load([stream_id])
-        return flow.state, flow.next_sequence
+        (cluster,) = self._cluster.load([stream_id])
+        return cluster.state or ClusterState(), cluster.next_sequence
 
     def catalog(self) -> CatalogState:
         """The registered steps."""
@@ -83,24 +104,37 @@ class Queries:
 
     def flow(self, flow_id: FlowID) -> FlowState:
         """The state of a flow. Raises FlowNotFoundError."""
-        (projection,) = self._flows.load([flow_stream(flow_id)])
-        if projection.state is None:
-            raise FlowNotFoundError(flow_id)
-        return projection.state
+        return self.served_flow(flow_id).state
 
-    def flow_log(self, flow_id: FlowID) -> tuple[bytes, ...]:
+    def served_flow(self, flow_id: FlowID) -> ServedFlow:
+        """The state of a flow, wherever it is. Raises FlowNotFoundError."""
+        stream_id = flow_stream(flow_id)
+        (projection,) = self._flows.load([stream_id])
+        state, digest = projection.state, projection.digest
+        if state is None and digest is not None:
+            state = self._flows.fold(stream_id, self._archived.events_of(digest))
+        if state is None:
+            raise FlowNotFoundError(flow_id)
+        return ServedFlow(state=state, next_sequence=projection.next_sequence, is_archived=digest is not None)
+
+    def flow_log(self, flow_id: FlowID) -> ServedLog:
         """The flow's events as served, complete. Raises FlowNotFoundError."""
         log = self._flow_store.read_log(flow_stream(flow_id))
+        digest = None if log else self._archived.digest(flow_id)
+        if digest is not None:
+            return ServedLog(events=self._archived.events(digest), is_archived=True)
+        # without either it may have been brought back between the two looks
+        log = log or self._flow_store.read_log(flow_stream(flow_id))
         if not log:
             raise FlowNotFoundError(flow_id)
-        return log
+        return ServedLog(events=log, is_archived=False)
 
-    def flow_status(self, flow_id: FlowID) -> FlowStatus:
+    def flow_status(self, flow_id: FlowID) -> FlowStanding:
         """The indexed status, which is active until the flow is deactivated. Raises FlowNotFoundError."""
-        status = self._index.status(flow_id)
-        if status is None:
+        standing = self._index.standing(flow_id)
+        if standing is None:
             raise FlowNotFoundError(flow_id)
-        return status
+        return standing
 
     def list_flows(self) -> tuple[FlowItem, ...]:
         """Every root flow: active ones first, then newest first."""

@@ -16,36 +16,40 @@ from argyll_engine.model.events import (
     Recorded,
     StepStarted,
     WorkRetryScheduled,
+    WorkStarted,
     WorkSucceeded,
 )
 from argyll_engine.model.flow import FlowState, FlowStatus, StepStatus, WorkStatus
-from argyll_engine.model.ids import StepID, Token, child_flow_id, is_child
+from argyll_engine.model.ids import StepID, Token, child_flow_id, is_canary, is_child
 from argyll_engine.model.step import StepType
-from argyll_engine.policy.work import startable
+from argyll_engine.policy.work import MOST_OFFERED, parallelism, startable
 
 
 def react(before: FlowState | None, after: FlowState, recorded: Sequence[Recorded]) -> tuple[Effect, ...]:
     """Run what the events gave a free slot, and set the timers of scheduled retries; tell the parent of an ended child.
 
-    An item that had a free slot before has its message already, so only the newly free ones get one. On a terminal
-    flow nothing is run, but undone what must be.
+    An item that had a free slot before has its message already, so only the newly free ones get one; each step is
+    looked at once, however many of its items ended. On a terminal flow nothing is run, but undone what must be.
     """
     effects: list[Effect] = []
+    looked_at: set[StepID] = set()
     for record in recorded:
         match record.event:
             case CompStarted(step_id=step_id, token=token) if not _was_undoing(before, step_id, token):
                 effects.append(_undo(after, step_id, token))
             case CompRetryScheduled(step_id=step_id, token=token, next_retry_at=at):
                 effects.append(_undo(after, step_id, token, at))
-            case FlowDeactivated() if is_child(after.id):
+            case FlowDeactivated() if is_child(after.id) and not is_canary(after.id):
                 effects.append(CompleteParent(child_id=after.id))
             case _ if after.status is not FlowStatus.ACTIVE:
                 continue
             case WorkRetryScheduled(step_id=step_id, token=token, next_retry_at=at):
                 effects.append(_run(after, step_id, token, at))
-                effects.extend(_newly_free(before, after, step_id, record.at))
+                effects.extend(_newly_free(before, after, step_id, record.at, looked_at))
             case StepStarted(step_id=step_id) | WorkSucceeded(step_id=step_id):
-                effects.extend(_newly_free(before, after, step_id, record.at))
+                effects.extend(_newly_free(before, after, step_id, record.at, looked_at))
+            case WorkStarted(step_id=step_id) if parallelism(after.plan.steps[step_id]) > MOST_OFFERED:
+                effects.extend(_newly_free(before, after, step_id, record.at, looked_at))
     return tuple(effects)
 
 
@@ -117,7 +121,13 @@ def _may_wait_for_deadline(state: FlowState, step_id: StepID) -> bool:
     return is_pending and any(spec.input_config.deadline_ms for _, spec in state.plan.steps[step_id].inputs())
 
 
-def _newly_free(before: FlowState | None, after: FlowState, step_id: StepID, now: datetime) -> Iterable[Effect]:
+def _newly_free(
+    before: FlowState | None, after: FlowState, step_id: StepID, now: datetime, looked_at: set[StepID]
+) -> Iterable[Effect]:
+    """Those of a step, unless it was looked at already."""
+    if step_id in looked_at:
+        return ()
+    looked_at.add(step_id)
     had = set(_free(before, step_id, now)) if before else set()
     return (_run(after, step_id, token) for token in _free(after, step_id, now) if token not in had)
 

@@ -12,6 +12,7 @@ from typing import Final
 
 from argyll_engine import log as logs
 from argyll_engine.errors import BrokenError
+from argyll_engine.metrics import instruments as all_metrics
 from argyll_engine.model.effects import Effect, RunCompensation, RunWork
 from argyll_engine.model.flow import FlowState
 from argyll_engine.model.ids import FlowID, StepID, flow_stream
@@ -67,6 +68,10 @@ class Recovery:
             sent += resumed
             if looked_at < BATCH:
                 break
+        all_metrics.RECOVERY_SWEEPS.inc()
+        if sent:
+            all_metrics.RECOVERY_SWEEPS_WITH_WORK.inc()
+            all_metrics.RECOVERY_ITEMS.inc(sent)
         return sent
 
     def release(self, step_id: StepID, flow_ids: Sequence[FlowID]) -> None:

@@ -7,58 +7,20 @@ two. Long because it is one table, which is to be read as one.
 """
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from math import isfinite
+from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from argyll_engine.address import parse_address, redact
+from argyll_engine.address import parse_address
 from argyll_engine.durations import NANOSECONDS_PER_SECOND, format_seconds, parse_duration_ns
+from argyll_engine.variable import Variable
 
 MAX_STEP_TIMEOUT_MS: Final = 31_536_000_000  # one year
 MAX_BACKOFF_MS: Final = 86_400_000  # one day
 MIB: Final = 1_048_576
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Variable:
-    """A variable: its names (the documented one first), where it goes, and what it may hold.
-
-    `field` is the path in `EngineConfig`, empty for a variable that is accepted and checked but has no
-    effect. `parse` raises ValueError for a text it does not take; `default` is the text that stands for "not
-    set".
-    """
-
-    names: tuple[str, ...]
-    field: str
-    parse: Callable[[str], object]
-    default: str
-    allowed: str
-    meaning: str
-
-    @property
-    def name(self) -> str:
-        """The documented name."""
-        return self.names[0]
-
-    def read(self, environment: Mapping[str, str], faults: list[str]) -> object:
-        """The value of the first spelling that is set, or the default's; adds each fault to `faults`."""
-        found: dict[str, object] = {}
-        for name in filter(environment.get, self.names):
-            try:
-                found[name] = self.parse(environment[name])
-            except ValueError:
-                faults.append(f"{name}={self._shown(environment[name])}: must be {self.allowed}")
-        (first, value), *rest = found.items() or [(self.name, self.parse(self.default))]
-        for other, differing in rest:
-            if differing != value:
-                left, right = (f"{name}={self._shown(environment[name])}" for name in (first, other))
-                faults.append(f"{left} and {right} disagree: set one, or both to the same")
-        return value
-
-    def _shown(self, text: str) -> str:
-        return "'***'" if self.name.endswith("_PASSWORD") else repr(redact(text))
+_UNITS: Final = {"b": 1, "k": 1_000, "kb": 1_024, "m": 1_000_000, "mb": MIB, "g": 10**9, "gb": 1_024 * MIB}
 
 
 def _integer(low: int, high: int) -> tuple[Callable[[str], int], str]:
@@ -81,6 +43,14 @@ def _duration(low_seconds: float, high_seconds: float) -> tuple[Callable[[str], 
         parse,
         f"a duration from {format_seconds(low_seconds)} to {format_seconds(high_seconds)}, such as 10s",
     )
+
+
+def _memory(text: str) -> int:
+    """Bytes of a size in the form of redis.conf. Source: Redis, redis.conf, "Note on units"."""
+    found = re.fullmatch(r"([0-9]{1,12})(b|kb|mb|gb|k|m|g)?", text.lower())
+    if found is None:
+        raise ValueError(text)
+    return int(found[1]) * _UNITS[found[2] or "b"]
 
 
 def _any_duration(text: str) -> float:
@@ -110,6 +80,16 @@ def _text(text: str) -> str:
     return text
 
 
+def _readable_file(text: str) -> str:
+    if text and not Path(text).is_file():
+        raise ValueError(text)
+    return text
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(sorted({name.strip() for name in text.split(",")} - {""}))
+
+
 def _base_url(text: str) -> str:
     parts = urlsplit(text)
     if text and (parts.scheme not in ("http", "https") or not parts.hostname):
@@ -131,6 +111,7 @@ def _row(names: str, field: str, kind: tuple[Callable[[str], object], str], defa
 
 def _redis_rows(name: str, older: str, field: str, prefix: str, holds: str) -> tuple[Variable, ...]:
     address = (parse_address, "host:port or a URL redis://, rediss://, unix:// or redis+sentinel://")
+    file = (_readable_file, "a file that is there (PEM)")
 
     def names(suffix: str) -> str:
         return f"{name}_REDIS_{suffix} {older}_REDIS_{suffix}"
@@ -140,8 +121,24 @@ def _redis_rows(name: str, older: str, field: str, prefix: str, holds: str) -> t
         _row(
             names("PASSWORD"), f"{field}.password", (_text, "any text"), "", "its password, where the address has none"
         ),
+        _row(names("USER"), f"{field}.user", (_text, "any text"), "", "its ACL user; empty: the default user"),
         _row(names("DB"), f"{field}.db", _integer(0, 65_535), "0", "its database number there"),
         _row(names("PREFIX"), f"{field}.prefix", (_text, "any text"), prefix, "first part of every key there"),
+        _row(
+            names("CA_PATH"),
+            f"{field}.ca_path",
+            file,
+            "",
+            "certificates that its own is checked against; empty: those of the system",
+        ),
+        _row(names("CERT_PATH"), f"{field}.cert_path", file, "", "our certificate, where it asks for one"),
+        _row(
+            names("KEY_PATH"),
+            f"{field}.key_path",
+            file,
+            "",
+            "the private key of that certificate, if it is not in the same file",
+        ),
         _row(
             f"{name}_SNAPSHOT_WORKERS {older}_SNAPSHOT_WORKERS",
             "",
@@ -193,6 +190,13 @@ VARIABLES: Final[tuple[Variable, ...]] = (
         "longest body of a plan or a flow query",
     ),
     _row(
+        "START_BATCH_MAX_BODY_BYTES",
+        "max_start_batch_bytes",
+        _integer(1_024, 1_024 * MIB),
+        "16777216",
+        "longest body of a request that starts many flows",
+    ),
+    _row(
         "FEED_MAX_LENGTH",
         "feed_max_length",
         _integer(1_000, 100_000_000),
@@ -226,6 +230,13 @@ VARIABLES: Final[tuple[Variable, ...]] = (
         _one_of("json", "console"),
         "json",
         "one JSON object a line, or text for people (the default of `argyll up`)",
+    ),
+    _row(
+        "LOG_REDACT",
+        "log_redact",
+        (_names, "names, separated by commas"),
+        "",
+        "attributes whose values are never written to a log line",
     ),
     _row(
         "ENV",
@@ -369,6 +380,34 @@ VARIABLES: Final[tuple[Variable, ...]] = (
         "size of one script's result as JSON, roughly",
     ),
     _row(
+        "READY_MAX_QUEUE_AGE",
+        "ready_max_queue_age_seconds",
+        _duration(0, 86_400),
+        "60s",
+        "`/readyz` fails when a message has waited longer for a worker; 0s: never for that",
+    ),
+    _row(
+        "WORKER_METRICS_PORT",
+        "worker_metrics_port",
+        _integer(0, 65_535),
+        "0",
+        "where `argyll worker`, `beat` and `archiver` serve `/metrics` and probes; 0: nowhere",
+    ),
+    _row(
+        "WORKER_STUCK_AFTER",
+        "worker_stuck_after_seconds",
+        _duration(5, 86_400),
+        "60s",
+        "a supervised process that gets nowhere for so long is started again",
+    ),
+    _row(
+        "ARCHIVE_MEMORY_LIMIT",
+        "memory_limit_bytes",
+        (_memory, "a size such as 512mb, or 0"),
+        "0",
+        "memory of the flow store, where its Redis has no `maxmemory`; 0: no limit",
+    ),
+    _row(
         "ARGYLL_DATA_DIR",
         "data_dir",
         (_text, "a directory"),
@@ -432,6 +471,13 @@ ARCHIVE_VARIABLES: Final[tuple[Variable, ...]] = (
         _duration(0.01, 3_600),
         "500ms",
         "between two looks at unfinished work",
+    ),
+    _row(
+        "ARCHIVE_RETENTION",
+        "retention_seconds",
+        (_any_duration, "a duration, such as 8760h"),
+        "0",
+        "how long after its deactivation an archived flow is kept, then it is deleted for good; 0 or less: for ever",
     ),
 )
 """The variables of archiving. Source: the contract, ops §1.4."""

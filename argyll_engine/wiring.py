@@ -1,18 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """Puts the parts together: clients, stores, executors, engine. Imported by entry points only; reads no environment.
 
-Building opens no connection; the first command does.
+Building opens no connection; the first command does. Long because it alone knows every part.
 """
 
 import os
 import socket
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from celery import Celery
 
 from argyll_engine.aggregates import CatalogAggregate, ClusterAggregate, FlowAggregate
+from argyll_engine.archive_changes import ArchiveAccess, ArchiveChanges
+from argyll_engine.archived_flows import ArchivedFlows
 from argyll_engine.cache import ProjectionCache
 from argyll_engine.child_flows import ChildFlows
 from argyll_engine.clock import SystemClock
@@ -20,20 +23,26 @@ from argyll_engine.compensator import Compensator
 from argyll_engine.config import EngineConfig
 from argyll_engine.dispatch import CeleryDispatcher, SharedRedisDispatcher, StreamsDispatcher
 from argyll_engine.engine import Engine
-from argyll_engine.executor import Executor
+from argyll_engine.executor import Executor, Observe
+from argyll_engine.flow_log import log_failures
 from argyll_engine.health_checks import HealthChecks
 from argyll_engine.health_view import HealthView
 from argyll_engine.held_work import HeldWork
 from argyll_engine.hub import Hub
 from argyll_engine.invoke.http import HttpStepClient
+from argyll_engine.invoke.metered import MeteredCompensationClient, MeteredStepClient
 from argyll_engine.invoke.script import ScriptStepClient
 from argyll_engine.memo import Memoization
+from argyll_engine.memory_gate import MemoryGate
+from argyll_engine.metrics.flows import count_flow_events
 from argyll_engine.model.catalog import CatalogState
 from argyll_engine.model.cluster import ClusterState
+from argyll_engine.model.events import Recorded
 from argyll_engine.model.flow import FlowState
 from argyll_engine.model.ids import NodeID
 from argyll_engine.model.step import StepType
 from argyll_engine.ports import (
+    ArchiveStore,
     Clock,
     Dispatcher,
     EventStore,
@@ -48,15 +57,22 @@ from argyll_engine.projections import Projections
 from argyll_engine.query import Queries
 from argyll_engine.recovery import Recovery
 from argyll_engine.script_health import ScriptHealth
+from argyll_engine.scripting.metered import MeteredScriptEngine
 from argyll_engine.scripting.registry import ScriptRegistry
+from argyll_engine.store.archive import RedisArchiveStore
 from argyll_engine.store.connect import connect
 from argyll_engine.store.feed import RedisFeed
+from argyll_engine.store.grouping import GroupedEventStore
 from argyll_engine.store.held import RedisHeldFlows
 from argyll_engine.store.index import RedisFlowIndex
 from argyll_engine.store.leases import RedisWorkLeases
 from argyll_engine.store.memo import RedisMemo
+from argyll_engine.store.metered import MeteredEventStore
 from argyll_engine.store.redis import RedisEventStore, StreamDeliveries
 from argyll_engine.tasks.app import make_celery, queue_key_prefix, shares_flow_redis
+from argyll_engine.tracing.calls import traced_compensation_client, traced_dispatcher, traced_step_client
+from argyll_engine.tracing.flows import FlowTraces
+from argyll_engine.tracing.port import Traces
 from argyll_engine.transport.wire import GROUP, split_tag
 from argyll_engine.work_runner import WorkRunner
 
@@ -80,6 +96,7 @@ class Stores:
     engine: EventStore
     flows: EventStore
     index: FlowIndex
+    archive: ArchiveStore
     memo: Memo
     held: HeldFlows
     engine_leases: WorkLeases
@@ -100,6 +117,7 @@ class Parts:
     health: HealthView
     memo: Memoization
     flow_executor: Executor[FlowState]
+    traces: Traces | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,14 +134,16 @@ class Worker:
     clock: Clock
 
 
-def build_engine(config: EngineConfig) -> Engine:
-    """The engine on the Redis of the configuration."""
-    return assemble_engine(config, _parts(config, make_celery(config)))
+def build_engine(
+    config: EngineConfig, traces: Traces | None = None, archive: ArchiveAccess | None = None
+) -> Engine:
+    """The engine on the Redis of the configuration; `traces` takes spans, `archive` has archived flows."""
+    return assemble_engine(config, build_parts(config, make_celery(config), traces), archive)
 
 
-def build_worker(config: EngineConfig, celery: Celery) -> Worker:
-    """The parts that the tasks of one worker process use."""
-    return assemble_worker(config, _parts(config, celery))
+def build_worker(config: EngineConfig, celery: Celery, traces: Traces | None = None) -> Worker:
+    """The parts that the tasks of one worker process use; `traces` takes spans, where they are wanted."""
+    return assemble_worker(config, build_parts(config, celery, traces))
 
 
 def build_hub(config: EngineConfig) -> Hub:
@@ -137,9 +157,11 @@ def build_hub(config: EngineConfig) -> Hub:
     )
 
 
-def assemble_engine(config: EngineConfig, parts: Parts) -> Engine:
+def assemble_engine(config: EngineConfig, parts: Parts, archive: ArchiveAccess | None = None) -> Engine:
     """The engine on these parts."""
-    stores = parts.stores
+    stores, access = parts.stores, archive or ArchiveAccess()
+    archived = ArchivedFlows(stores.archive, access.archive)
+    parts.flows.on_erasure = archived.forget
     queries = Queries(
         engine_store=stores.engine,
         flow_store=stores.flows,
@@ -147,16 +169,20 @@ def assemble_engine(config: EngineConfig, parts: Parts) -> Engine:
         catalog=parts.catalog,
         cluster=parts.cluster,
         flows=parts.flows,
+        archived=archived,
     )
     return Engine(
         node_id=NodeID(config.node_id),
         work_defaults=config.retry,
         queries=queries,
+        archived=archived,
+        archive=ArchiveChanges(store=stores.archive, access=access, flows=parts.flows, clock=parts.clock),
         scripts=parts.scripts,
         catalog=_engine_executor(parts, parts.catalog),
         cluster=_engine_executor(parts, parts.cluster),
         flows=parts.flow_executor,
         memo=parts.memo,
+        gate=MemoryGate(stores.archive),
     )
 
 
@@ -181,14 +207,18 @@ def assemble_worker(config: EngineConfig, parts: Parts) -> Worker:
         held=held,
         memo=parts.memo,
         clients={
-            StepType.SYNC: http,
-            StepType.ASYNC: http,
-            StepType.SCRIPT: ScriptStepClient(parts.scripts),
+            StepType.SYNC: traced_step_client(MeteredStepClient(http), parts.traces),
+            StepType.ASYNC: traced_step_client(MeteredStepClient(http), parts.traces),
+            StepType.SCRIPT: traced_step_client(MeteredStepClient(ScriptStepClient(parts.scripts)), parts.traces),
         },
         webhook_base_url=config.webhook_base_url,
     )
     compensator = Compensator(
-        flows=parts.flow_executor, projections=parts.flows, leases=parts.stores.flow_leases, client=http, held=held
+        flows=parts.flow_executor,
+        projections=parts.flows,
+        leases=parts.stores.flow_leases,
+        client=traced_compensation_client(MeteredCompensationClient(http), parts.traces),
+        held=held,
     )
     return Worker(
         runner=runner,
@@ -242,19 +272,24 @@ def assemble_health_checks(config: EngineConfig, parts: Parts, probe: HealthProb
     )
 
 
-def assemble_parts(config: EngineConfig, stores: Stores, dispatcher: Dispatcher, clock: Clock) -> Parts:
+def assemble_parts(
+    config: EngineConfig, stores: Stores, dispatcher: Dispatcher, clock: Clock, traces: Traces | None = None
+) -> Parts:
     """The shared parts on these adapters."""
-    scripts = ScriptRegistry(
-        timeout_ms=config.script_timeout_ms,
-        memory_mb=config.script_memory_mb,
-        max_steps=config.script_max_steps,
-        max_result_bytes=config.script_max_result_bytes,
+    scripts = MeteredScriptEngine(
+        ScriptRegistry(
+            timeout_ms=config.script_timeout_ms,
+            memory_mb=config.script_memory_mb,
+            max_steps=config.script_max_steps,
+            max_result_bytes=config.script_max_result_bytes,
+        )
     )
     flows = Projections(
         stores.flows, FlowAggregate(config.recovery_grace_seconds), ProjectionCache(config.flow_cache_size)
     )
     catalog = Projections(stores.engine, CatalogAggregate(), ProjectionCache(CATALOG_CACHE))
     cluster = Projections(stores.engine, ClusterAggregate(), ProjectionCache(CATALOG_CACHE))
+    dispatcher = traced_dispatcher(dispatcher, traces)
     return Parts(
         clock=clock,
         scripts=scripts,
@@ -274,8 +309,23 @@ def assemble_parts(config: EngineConfig, stores: Stores, dispatcher: Dispatcher,
             clock=clock,
             scripts=scripts,
             dispatcher=dispatcher,
+            observe=_observers(traces),
         ),
+        traces=traces,
     )
+
+
+def _observers(traces: Traces | None) -> Observe[FlowState]:
+    """Who hears of the commits of flows."""
+    observers: list[Observe[FlowState]] = [count_flow_events, log_failures]
+    if traces is not None:
+        observers.append(FlowTraces(traces).committed)
+
+    def observe(committed: Sequence[tuple[FlowState | None, Sequence[Recorded]]]) -> None:
+        for observer in observers:
+            observer(committed)
+
+    return observe
 
 
 def _engine_executor(parts: Parts, projections: Projections[S]) -> Executor[S]:
@@ -289,8 +339,9 @@ def _engine_executor(parts: Parts, projections: Projections[S]) -> Executor[S]:
     )
 
 
-def _parts(config: EngineConfig, celery: Celery) -> Parts:
-    return assemble_parts(config, _redis_stores(config), _dispatcher(config, celery), SystemClock())
+def build_parts(config: EngineConfig, celery: Celery, traces: Traces | None = None) -> Parts:
+    """The shared parts on the Redis of the configuration."""
+    return assemble_parts(config, _redis_stores(config), _dispatcher(config, celery), SystemClock(), traces)
 
 
 def _redis_stores(config: EngineConfig) -> Stores:
@@ -298,28 +349,40 @@ def _redis_stores(config: EngineConfig) -> Stores:
     engine_client, flow_client = connect(engine), connect(flows)
     prefix = queue_key_prefix(config) if shares_flow_redis(config) else ""
     return Stores(
-        engine=RedisEventStore(
-            engine_client,
-            engine.prefix,
-            store_name="engine",
-            trimmed=True,
-            feed_max_length=config.feed_max_length,
+        engine=_grouped(
+            RedisEventStore(
+                engine_client,
+                engine.prefix,
+                store_name="engine",
+                trimmed=True,
+                feed_max_length=config.feed_max_length,
+            ),
+            "engine",
         ),
-        flows=RedisEventStore(
-            flow_client,
-            flows.prefix,
-            store_name="flow",
-            unacked_key=prefix and prefix + "unacked",
-            unacked_index_key=prefix and prefix + "unacked_index",
-            feed_max_length=config.feed_max_length,
-            deliveries=StreamDeliveries(GROUP, split_tag) if config.on_streams else None,
+        flows=_grouped(
+            RedisEventStore(
+                flow_client,
+                flows.prefix,
+                store_name="flow",
+                unacked_key=prefix and prefix + "unacked",
+                unacked_index_key=prefix and prefix + "unacked_index",
+                feed_max_length=config.feed_max_length,
+                deliveries=StreamDeliveries(GROUP, split_tag) if config.on_streams else None,
+            ),
+            "flow",
         ),
         index=RedisFlowIndex(flow_client, flows.prefix),
+        archive=RedisArchiveStore(flow_client, flows.prefix, memory_limit_bytes=config.memory_limit_bytes),
         held=RedisHeldFlows(flow_client, flows.prefix),
         memo=RedisMemo(engine_client, engine.prefix, capacity=config.memo_cache_size),
         engine_leases=RedisWorkLeases(engine_client, engine.prefix, store_name="engine"),
         flow_leases=RedisWorkLeases(flow_client, flows.prefix),
     )
+
+
+def _grouped(store: EventStore, name: str) -> EventStore:
+    """The store as threads share it; what is measured are the round trips that are left."""
+    return GroupedEventStore(MeteredEventStore(store, name))
 
 
 def _dispatcher(config: EngineConfig, celery: Celery) -> Dispatcher:

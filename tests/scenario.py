@@ -103,11 +103,13 @@ class Scenario:
 
     def when(self, *commands: FlowCommand) -> "Scenario":
         """The flow after these commands, each a commit of its own."""
+        aggregate = FlowAggregate(grace_seconds=1)
         for command in commands:
             before = self.state if self.log else None
             facts, stream = facts_at(self.clock.at, self.memo), flow_stream(FLOW)
-            decision = FlowAggregate(grace_seconds=1).decide(stream, before, command, facts, len(self.log))
-            self.last, self.effects = decision.events, decision.effects
+            decision = aggregate.decide(stream, before, command, facts, len(self.log))
+            self.last = decision.events
+            self.effects = decision.effects + aggregate.react(before, decision.state, decision.events)
             self.log.extend(self.last)
             assert decision.state == self.state
         return self

@@ -30,6 +30,7 @@ from argyll_engine.store.memory import (
     MemoryMemo,
     MemoryWorkLeases,
 )
+from argyll_engine.store.memory_archive import MemoryArchiveStore
 from argyll_engine.wiring import (
     Parts,
     Stores,
@@ -102,7 +103,7 @@ class Workshop:
         self.clock = ManualClock()
         self.backend = MemoryBackend()
         self.config = EngineConfig(recovery_grace_seconds=GRACE_SECONDS, **settings)
-        self.leases = MemoryWorkLeases(self.backend, lambda: int(self.clock.at.timestamp() * 1000))
+        self.leases = MemoryWorkLeases(self.backend, self._now_ms)
         self.parts = self.parts_of_another_process()
         self.engine: Engine = assemble_engine(self.config, self.parts)
         self.client = AnsweringClient(answers)
@@ -119,6 +120,9 @@ class Workshop:
         )
         self.children = ChildFlows(flows=self.parts.flow_executor, projections=self.parts.flows, memo=self.parts.memo)
 
+    def _now_ms(self) -> int:
+        return int(self.clock.at.timestamp() * 1000)
+
     def parts_of_another_process(self) -> Parts:
         """Parts with caches of their own on the same backend."""
         store = MemoryEventStore(self.backend)
@@ -126,6 +130,7 @@ class Workshop:
             engine=store,
             flows=store,
             index=MemoryFlowIndex(self.backend),
+            archive=MemoryArchiveStore(self.backend, self._now_ms),
             held=MemoryHeldFlows(self.backend),
             memo=MemoryMemo(self.backend, capacity=self.config.memo_cache_size),
             engine_leases=self.leases,
@@ -199,4 +204,4 @@ class Workshop:
 
     def log_of(self, flow_id: str = "f") -> list[str]:
         """The event types of a flow, in order."""
-        return [decode(raw)["type"] for raw in self.engine.queries.flow_log(FlowID(flow_id))]
+        return [decode(raw)["type"] for raw in self.engine.queries.flow_log(FlowID(flow_id)).events]

@@ -6,9 +6,16 @@ import importlib.metadata
 import click
 
 from argyll_api.cli.ale import ale
+from argyll_api.cli.archive import archive
+from argyll_api.cli.archiver import archiver
+from argyll_api.cli.backup import backup
+from argyll_api.cli.config import config
 from argyll_api.cli.dead_letters import dead_letters
+from argyll_api.cli.doctor import doctor
 from argyll_api.cli.flows import flow
+from argyll_api.cli.migrate import migrate
 from argyll_api.cli.plans import plan
+from argyll_api.cli.probe import probe
 from argyll_api.cli.scripts import script
 from argyll_api.cli.serve import api
 from argyll_api.cli.steps import step
@@ -24,7 +31,23 @@ def main() -> None:
     """Durable, goal-driven workflows on Celery, Redis and Flask."""
 
 
-for _command in (up, down, api, worker, beat, flower, dead_letters, ale):
+for _command in (
+    up,
+    down,
+    api,
+    worker,
+    beat,
+    archiver,
+    archive,
+    flower,
+    dead_letters,
+    config,
+    migrate,
+    backup,
+    doctor,
+    ale,
+    probe,
+):
     main.add_command(_command)
 
 # Client commands, which talk HTTP to a running API.

@@ -2,12 +2,12 @@
 """How values are given on the command line: `name=value` pairs and JSON files. Used by the client commands."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TextIO
 
 import click
 
-from argyll_api.client import Candidates
+from argyll_api.client import Candidates, Start
 from argyll_engine.model.ids import JSONValue
 
 
@@ -52,6 +52,27 @@ def read_init(pairs: Iterable[tuple[str, str]], file: TextIO | None) -> dict[str
     for name, text in pairs:
         init.setdefault(name, []).append(read_value(text))
     return {name: Candidates(values) for name, values in init.items()}
+
+
+def read_starts(file: TextIO) -> Iterator[Start]:
+    """The starts in a file with one JSON object a line; empty lines are passed over.
+
+    Raises:
+        click.ClickException: A line is no start; names the file and the line.
+    """
+    for number, line in enumerate(file, 1):
+        if line.strip():
+            try:
+                yield _start(json.loads(line))
+            except (ValueError, TypeError, KeyError, AttributeError) as exc:
+                raise click.ClickException(f"{file.name}, line {number}: no start of a flow: {exc!r}") from exc
+
+
+def _start(value: Mapping[str, Any]) -> Start:
+    init = {
+        name: Candidates(given) if isinstance(given, list) else given for name, given in value.get("init", {}).items()
+    }
+    return Start(flow_id=value["id"], goals=value["goals"], init=init, labels=value.get("labels", {}))
 
 
 def read_json(file: TextIO) -> JSONValue:

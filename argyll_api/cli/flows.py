@@ -5,9 +5,17 @@ from typing import Final, TextIO
 
 import click
 
-from argyll_api.cli.arguments import PAIR, init_file_option, init_option, read_init
+from argyll_api.cli.arguments import PAIR, init_file_option, init_option, read_init, read_starts
 from argyll_api.cli.client import engine_at, engine_options
-from argyll_api.cli.output import print_event, print_events, print_flow, print_flows, print_json, print_line
+from argyll_api.cli.output import (
+    print_event,
+    print_events,
+    print_flow,
+    print_flows,
+    print_json,
+    print_line,
+    print_start,
+)
 from argyll_api.client import Flow, FlowQuery, FlowStatus
 
 FAILED: Final = 1
@@ -47,6 +55,24 @@ def start(
         print_json({"message": "", "flow_id": started})
     else:
         print_line(f"Flow started: {started}")
+
+
+@flow.command("start-many")
+@click.argument("file", type=click.File("r", encoding="utf-8"), default="-")
+@engine_options
+def start_many(file: TextIO, url: str, as_json: bool) -> None:
+    """Start the flows of FILE (else of stdin): a JSON object a line, with `id`, `goals`, `init` and `labels`.
+
+    Exits with 1 if any was refused; the others are started, and the same file again changes nothing.
+    """
+    started = refused = 0
+    with engine_at(url) as engine:
+        for result in engine.flows.start_many(read_starts(file)):
+            started, refused = started + result.is_started, refused + (not result.is_started)
+            print_start(result, as_json)
+    if not as_json:
+        print_line(f"{started} started, {refused} refused")
+    raise SystemExit(FAILED if refused else 0)
 
 
 @flow.command()
@@ -96,18 +122,20 @@ def follow(flow_id: str, after: int, timeout_seconds: float | None, url: str, as
 @click.option("--status", "statuses", multiple=True, type=click.Choice(["active", "completed", "failed"]))
 @click.option("--prefix", default="", help="Beginning of the ids.")
 @click.option("--label", "-l", "labels", type=PAIR, multiple=True, help="A label that the flows carry.")
+@click.option("--archived/--not-archived", default=None, help="Only those in the archive, or only the others.")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(0, 1000), help="0 shows all.")
 @engine_options
 def list_flows(
     statuses: tuple[str, ...],
     prefix: str,
     labels: tuple[tuple[str, str], ...],
+    archived: bool | None,
     limit: int,
     url: str,
     as_json: bool,
 ) -> None:
     """List flows: active ones first, then the latest."""
-    query = FlowQuery(statuses=statuses, id_prefix=prefix, labels=dict(labels), limit=limit)
+    query = FlowQuery(statuses=statuses, id_prefix=prefix, labels=dict(labels), limit=limit, archived=archived)
     with engine_at(url) as engine:
         page = engine.flows.page(query)
     (print_json if as_json else print_flows)(page.answer)

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from argyll_api.client import Event
+from argyll_api.client import Event, StartResult
 
 ZERO_TIME: Final = "0001-01-01T00:00:00Z"
 
@@ -46,7 +46,7 @@ def print_line(text: str) -> None:
 def print_flows(page: Json) -> None:
     """Rows of a page of flows, and how many there are in all."""
     rows = ((flow["id"], flow["status"], _time(flow["timestamp"])) for flow in page["flows"])
-    _print_table(("flow", "status", "since"), rows)
+    print_table(("flow", "status", "since"), rows)
     print_line(f"{page['count']} of {page.get('total', 0)} flows")
 
 
@@ -57,13 +57,13 @@ def print_flow(state: Json) -> None:
         (step_id, ex["status"], _duration(ex), _value(ex.get("outputs")), ex.get("error", ""))
         for step_id, ex in state["executions"].items()
     )
-    _print_table(("step", "status", "ms", "outputs", "error"), executions)
+    print_table(("step", "status", "ms", "outputs", "error"), executions)
     values = (
         (name, _value(value["value"]), value.get("step", "init"))
         for name, candidates in sorted(state["attributes"].items())
         for value in candidates
     )
-    _print_table(("attribute", "value", "from"), values)
+    print_table(("attribute", "value", "from"), values)
 
 
 def print_events(log: Json) -> None:
@@ -72,7 +72,7 @@ def print_events(log: Json) -> None:
         (event["sequence"], _time(event["timestamp"]), event["type"], *_detail(event["data"]))
         for event in log["events"]
     )
-    _print_table(("#", "time", "event", "step", "detail"), rows)
+    print_table(("#", "time", "event", "step", "detail"), rows)
 
 
 def print_event(event: Event, as_json: bool) -> None:
@@ -86,17 +86,27 @@ def print_event(event: Event, as_json: bool) -> None:
         print_line("  ".join((f"{event.sequence:>4}", _time(at), event.type, *_detail(event.content))).rstrip())
 
 
+def print_start(result: StartResult, as_json: bool) -> None:
+    """What became of one start of many, in one line; for people only those that were refused."""
+    if as_json:
+        said = {"flow_id": result.flow_id, "status": result.status, "error": result.error}
+        print_line(json.dumps(said, ensure_ascii=False))
+    elif not result.is_started:
+        print_line(f"refused: {result.flow_id or '?'}: {result.error}")
+
+
 def print_plan(plan: Json) -> None:
     """The steps of a plan, what it still needs, and what was left out and why."""
     steps = ((step_id, step["type"], *_sides(step)) for step_id, step in plan["steps"].items())
-    _print_table(("step", "type", "inputs", "outputs"), steps)
+    print_table(("step", "type", "inputs", "outputs"), steps)
     print_line(f"still required: {', '.join(plan['required']) or 'nothing'}")
     for reason, excluded in plan["excluded"].items():
         for step_id, names in excluded.items():
             print_line(f"left out: {step_id} ({reason}: {', '.join(names)})")
 
 
-def _print_table(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
+def print_table(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
+    """Rows under their columns, without lines between them."""
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for column in columns:
         table.add_column(column, overflow="fold")

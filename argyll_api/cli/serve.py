@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`argyll api`: the application under uvicorn. Its views live in `argyll_api/routes`, its socket in `socket.py`."""
 
+import gc
 import os
 import resource
 import signal
@@ -11,6 +12,7 @@ from typing import Any, Final
 
 import click
 
+from argyll_api.cli.metrics_folder import metrics_folder
 from argyll_api.cli.startup import check_port, check_stores, read_config
 from argyll_api.cli.tether import tether
 from argyll_engine.config import EngineConfig
@@ -22,6 +24,9 @@ STOP_SECONDS: Final = 10
 KEEP_ALIVE_SECONDS: Final = 75
 """How long an idle connection is kept; longer than the pools of clients and proxies usually do."""
 BACKLOG: Final = 2_048
+COLLECT_AFTER: Final = (50_000, 20, 100)
+"""New objects until the youngest are looked at for cycles, and how many such looks until older ones are."""
+
 FAILED: Final = 1
 
 # The few lines of the server's libraries go where all others go.
@@ -74,7 +79,8 @@ def serve(config: EngineConfig, address: str, workers: int, threads: int) -> Non
     _allow_many_sockets()
     with _listen(address, config.api_port) as listener:
         if workers > 1:
-            Multiprocess(server_config, [listener]).run()
+            with metrics_folder():
+                Multiprocess(server_config, [listener]).run()
             return
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, _exit)
@@ -90,7 +96,20 @@ def _load(server_pid: int, threads: int) -> Any:
         tether(signal.SIGKILL, server_pid)()
     from argyll_api.wsgi import application  # here: the parent of several has no use for it
 
-    return application(threads)
+    whole = application(threads)
+    _keep_what_is_there()
+    return whole
+
+
+def _keep_what_is_there() -> None:
+    """Takes all that was loaded out of the search for cycles, and searches the rest seldom.
+
+    States of thousands of flows are kept, none of them in a cycle. Going through them all again and again took more
+    time than some starts did, and the more the longer a process had run.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*COLLECT_AFTER)
 
 
 def _allow_many_sockets() -> None:

@@ -19,6 +19,7 @@ from argyll_engine.config import EngineConfig, RedisConfig
 from argyll_engine.errors import ConfigError, StoreUnavailableError
 from argyll_engine.store.checks import check_redis
 from argyll_engine.store.connect import connect
+from argyll_engine.store.schema import RESTORING, SCHEMA, StoreSchema, Verdict
 
 REDIS_PATIENCE_SECONDS: Final = 5.0
 """How long a Redis may take to answer at start. Source: the contract, ops §1.2."""
@@ -48,12 +49,12 @@ def read_config(environment: Mapping[str, str] | None = None) -> EngineConfig:
         config = EngineConfig.from_env(os.environ if environment is None else environment)
     except ConfigError as exc:
         raise Refusal(str(exc)) from exc
-    log.configure(config.log_level, config.log_format, environment=config.environment)
+    log.configure(config.log_settings())
     return config
 
 
-def check_port(host: str, port: int, patience_seconds: float = 1.0) -> str:
-    """The numeric address to listen on, once it is known to be free.
+def check_port(host: str, port: int, patience_seconds: float = 1.0, variable: str = "API_PORT") -> str:
+    """The numeric address to listen on, once it is known to be free; `variable` is where the port was set.
 
     A port that was freed a moment ago by a killed predecessor gets `patience_seconds` to become so.
 
@@ -66,7 +67,7 @@ def check_port(host: str, port: int, patience_seconds: float = 1.0) -> str:
             return _bind_once(host, port)
         except OSError as exc:
             if exc.errno != errno.EADDRINUSE or time.monotonic() > deadline:
-                raise Refusal(_port_fault(host, port, exc)) from exc
+                raise Refusal(_port_fault(host, port, variable, exc)) from exc
         time.sleep(_RETRY_SECONDS)
 
 
@@ -80,12 +81,12 @@ def _bind_once(host: str, port: int) -> str:
     return str(address[0])
 
 
-def _port_fault(host: str, port: int, exc: OSError) -> str:
+def _port_fault(host: str, port: int, variable: str, exc: OSError) -> str:
     if exc.errno == errno.EADDRINUSE:
-        return f"port {port} on {host} is taken: stop what listens there, or set API_PORT"
+        return f"port {port} on {host} is taken: stop what listens there, or set {variable}"
     if exc.errno == errno.EACCES:
-        return f"no permission to listen on port {port}: set API_PORT to one above 1023"
-    return f"cannot listen on {host} port {port}: {exc.strerror} (API_HOST, API_PORT)"
+        return f"no permission to listen on port {port}: set {variable} to one above 1023"
+    return f"cannot listen on {host} port {port}: {exc.strerror} (API_HOST, {variable})"
 
 
 def check_stores(config: EngineConfig) -> None:
@@ -102,6 +103,29 @@ def check_stores(config: EngineConfig) -> None:
             raise Refusal("\n".join(faults))
         for fault in faults:
             _log.warning("redis_unsafe", reason=fault)
+    for name, store in named_stores(config):
+        _check_form(name, store)
+
+
+def named_stores(config: EngineConfig) -> tuple[tuple[str, RedisConfig], ...]:
+    """Both stores with their names for people; they may be on one Redis, under prefixes of their own."""
+    return ("engine", config.engine_redis), ("flow", config.flow_redis)
+
+
+def _check_form(name: str, store: RedisConfig) -> None:
+    """Gives a new store its form, and refuses one that this version cannot work with."""
+    try:
+        with connect(store) as client:
+            form = StoreSchema(client, store.prefix, name).begin()
+    except StoreUnavailableError as exc:
+        raise click.ClickException(f"Redis at {store.where()}: {exc.reason}") from exc
+    match form.verdict:
+        case Verdict.OLDER:
+            raise Refusal(f"{name} store: its schema is {form.version}, and {SCHEMA} is needed: run `argyll migrate`")
+        case Verdict.NEWER if form.needs == RESTORING:
+            raise Refusal(f"{name} store: `argyll backup restore` has not ended: empty it and restore again")
+        case Verdict.NEWER:
+            raise Refusal(f"{name} store: a newer version of Argyll has migrated it to schema {form.version}")
 
 
 def _faults_of(store: RedisConfig) -> tuple[str, ...]:

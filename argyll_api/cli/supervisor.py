@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """A small supervisor: starts children, passes on what they print, restarts what died, stops all in order.
 
-It knows nothing of Argyll. One thread, one selector: children are forked from the main thread, which keeps
-`preexec_fn` safe and the tether (see `tether.py`) tied to the life of the whole process. Called by `up.py`
-and `workers.py`.
+It knows nothing of Argyll but its signs of life. One thread, one selector: children are forked from the main thread,
+which ties the tether (see `tether.py`) to the life of the whole process. Other threads (`probe_server.py`) may run
+beside it, for what runs between fork and exec takes no lock. Called by `up.py` and `workers.py`.
 """
 
 import io
@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Final
 
+from argyll_api.cli.patience import LOOK_EVERY_SECONDS, Patience
 from argyll_api.cli.tether import tether
 from argyll_engine import log
 
@@ -39,13 +40,17 @@ _log = log.get(__name__)
 Output = Callable[[str, bytes], None]
 """Takes the name of a child and one line it printed, without the line end."""
 
+DIED, STUCK = "died", "stuck"
+Restarted = Callable[[str, str], None]
+"""Is told the name of a child that is started again, and why: it died, or it was stuck."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChildSpec:
     """A child process: how it starts, and how it stops.
 
     Children of a lower `stop_rank` are stopped first; those of one rank together. `environment` of None means
-    ours.
+    ours. A child with `patience` is killed and started again when that runs out.
     """
 
     name: str
@@ -55,6 +60,7 @@ class ChildSpec:
     grace_seconds: float = 10.0
     death_signal: signal.Signals = signal.SIGKILL
     refusal_is_final: bool = True
+    patience: Patience | None = None
 
 
 class _Child:
@@ -65,12 +71,15 @@ class _Child:
         self.process: subprocess.Popen[bytes] | None = None
         self.deaths = 0
         self.restart_at = 0.0
+        self.complaint = ""
         self._pending = b""
         self._started_at = 0.0
         self._tie = tether(spec.death_signal, os.getpid())
 
     def start(self) -> subprocess.Popen[bytes]:
         self._started_at = time.monotonic()
+        if self.spec.patience is not None:
+            self.spec.patience.begin()
         self.process = subprocess.Popen(
             self.spec.argv,
             env=self.spec.environment,
@@ -81,6 +90,11 @@ class _Child:
             process_group=0,  # Ctrl-C reaches the supervisor alone, which then stops the children in order
         )
         return self.process
+
+    @property
+    def is_well(self) -> bool:
+        """Whether it runs, and has shown a sign of life lately if it should."""
+        return self.process is not None and not (self.spec.patience and self.spec.patience.is_silent)
 
     def note_death(self) -> float:
         """Seconds until the restart: doubling from death to death, forgotten after a stable run."""
@@ -149,8 +163,9 @@ class Supervisor:
     Inside the context SIGINT, SIGTERM and SIGHUP ask for the end; asked twice, nobody is waited for.
     """
 
-    def __init__(self, output: Output) -> None:
+    def __init__(self, output: Output, restarted: Restarted | None = None) -> None:
         self._output = output
+        self._restarted = restarted
         self._children: list[_Child] = []
         self._refused = False
 
@@ -185,6 +200,10 @@ class Supervisor:
         """How often a child died lately."""
         return sum(child.deaths for child in self._children if child.spec.name == name)
 
+    def unwell(self) -> tuple[str, ...]:
+        """Names of the children that do not run or show no sign of life. May be asked from any thread."""
+        return tuple(child.spec.name for child in self._children if not child.is_well)
+
     def wait_until(self, probe: Callable[[], bool]) -> bool:
         """Whether `probe` came true before the end was asked for; children are watched meanwhile."""
         while not self.is_stopping:
@@ -196,7 +215,7 @@ class Supervisor:
     def run(self) -> int:
         """The exit code, once somebody asked for the end (0) or a child refused for good (2)."""
         while not self.is_stopping:
-            self._turn(self._seconds_until_restart())
+            self._turn(self._longest_turn())
         return REFUSED if self._refused else 0
 
     # ---- one turn of the loop ------------------------------------------------------------------
@@ -217,8 +236,10 @@ class Supervisor:
             return
         code = child.process.poll()
         if code is None:
+            self._hurry(child)
             return
-        pause = child.note_death()
+        pause, cause = child.note_death(), STUCK if child.complaint else DIED
+        child.complaint = ""
         if self.is_stopping:
             _log.debug("child_stopped", child=child.spec.name, exit_code=code)
         elif code == REFUSED and child.spec.refusal_is_final:
@@ -226,6 +247,17 @@ class Supervisor:
             _log.error("child_refused", child=child.spec.name)
         else:
             _log.warning("child_died", child=child.spec.name, exit_code=code, restart_in_seconds=pause)
+            if self._restarted is not None:
+                self._restarted(child.spec.name, cause)
+
+    def _hurry(self, child: _Child) -> None:
+        """Ends a child that gets nowhere; what it held is done again by others, as after any death."""
+        if child.spec.patience is None or child.complaint or self.is_stopping:
+            return
+        child.complaint = child.spec.patience.complaint()
+        if child.complaint:
+            _log.error("child_stuck", child=child.spec.name, reason=child.complaint)
+            child.send(signal.SIGKILL)
 
     def _start(self, child: _Child) -> None:
         process = child.start()
@@ -244,9 +276,12 @@ class Supervisor:
             assert isinstance(stream, io.IOBase)
             stream.close()
 
-    def _seconds_until_restart(self) -> float | None:
-        waiting = [child.restart_at for child in self._children if child.process is None]
-        return max(0.0, min(waiting) - time.monotonic()) if waiting else None
+    def _longest_turn(self) -> float | None:
+        """Seconds until something must be looked at: a restart that is due, or signs of life."""
+        now = time.monotonic()
+        waits = [max(0.0, child.restart_at - now) for child in self._children if child.process is None]
+        waits += [LOOK_EVERY_SECONDS] if any(child.spec.patience for child in self._children) else []
+        return min(waits, default=None)
 
     # ---- the end -------------------------------------------------------------------------------
 

@@ -13,19 +13,29 @@ from typing import Final
 
 import click
 
+from argyll_api.cli.archiver import archiver_children, read_archiver_config
 from argyll_api.cli.console import line_printer
 from argyll_api.cli.directory import hold, stop_holder
 from argyll_api.cli.embedded import EmbeddedRedis, find_server
+from argyll_api.cli.metrics_folder import metrics_folder, note_restart
+from argyll_api.cli.migrate import migrate_stores
 from argyll_api.cli.startup import Refusal, check_port, check_stores, read_config
 from argyll_api.cli.supervisor import ChildSpec, Supervisor
-from argyll_api.cli.workers import DEFAULT_STEPS, Fleet, beat_child, worker_children
+from argyll_api.cli.workers import DEFAULT_STEPS, Fleet, beat_child, named_environment, patience_with, worker_children
 from argyll_engine.config import EngineConfig
+from argyll_engine.metrics.signs import FOLDER_VARIABLE
+from argyll_engine.variable import FILE_SUFFIX
 
 STOP_API, STOP_BEAT, STOP_WORKERS, STOP_REDIS = range(4)
 """The order of stopping: no new requests, no new periods, no new work; the store last."""
 
 ADDRESS_VARIABLES: Final = tuple(f"{store}_REDIS_ADDR" for store in ("ENGINE", "FLOW", "CATALOG", "PARTITION"))
-_PASSWORD_VARIABLES: Final = tuple(name.replace("_ADDR", "_PASSWORD") for name in ADDRESS_VARIABLES)
+_NOT_FOR_A_SOCKET: Final = tuple(
+    name.replace("_ADDR", part) + suffix
+    for name in ADDRESS_VARIABLES
+    for part in ("_USER", "_PASSWORD", "_CA_PATH", "_CERT_PATH", "_KEY_PATH")
+    for suffix in ("", FILE_SUFFIX)
+)
 _API_STOP_SECONDS: Final = 12.0
 _LOADING_NOTICE_SECONDS: Final = 5.0
 
@@ -34,21 +44,24 @@ _LOADING_NOTICE_SECONDS: Final = 5.0
 @click.option("--steps", type=click.IntRange(0), default=DEFAULT_STEPS, help="Processes for decisions and scripts.")
 @click.option("--work", type=click.IntRange(0), default=1, show_default=True, help="Processes for HTTP steps.")
 def up(steps: int, work: int) -> None:
-    """Run everything here: Redis, API, workers and beat. Ctrl-C stops it."""
+    """Run everything here: Redis, API, workers, beat, and an archiver where there is an archive. Ctrl-C stops it."""
     environment = dict(os.environ)
     environment["LOG_FORMAT"] = environment.get("LOG_FORMAT") or "console"
     config = read_config(environment)
+    archivers = int(read_archiver_config(environment).target is not None)
     started_at = time.monotonic()
     with hold(config.data_dir) as directory:
         check_port(config.api_host, config.api_port)
-        is_named = any(environment.get(name) for name in ADDRESS_VARIABLES)
+        is_named = any(environment.get(name) or environment.get(name + FILE_SUFFIX) for name in ADDRESS_VARIABLES)
         embedded = None if is_named else EmbeddedRedis.prepare(directory, find_server())
-        with Supervisor(line_printer(config.log_format)) as supervisor:
+        with metrics_folder() as folder, Supervisor(line_printer(config.log_format), note_restart) as supervisor:
+            environment |= {FOLDER_VARIABLE: folder} if folder else {}
             if embedded is None:
                 check_stores(config)
             else:
                 environment |= _start_redis(supervisor, embedded)
-            for child in _children(config, environment, Fleet(steps=steps, work=work)):
+                _migrate(supervisor, environment)
+            for child in _children(config, environment, Fleet(steps=steps, work=work, archivers=archivers)):
                 supervisor.start(child)
             if supervisor.wait_until(lambda: _is_answering(config)):
                 seconds = time.monotonic() - started_at
@@ -87,19 +100,27 @@ def _start_redis(supervisor: Supervisor, embedded: EmbeddedRedis) -> Mapping[str
 
     supervisor.wait_until(is_ready)
     addresses = dict.fromkeys(ADDRESS_VARIABLES[:2], embedded.address)
-    return addresses | dict.fromkeys(_PASSWORD_VARIABLES, "")
+    return addresses | dict.fromkeys(_NOT_FOR_A_SOCKET, "")
+
+
+def _migrate(supervisor: Supervisor, environment: Mapping[str, str]) -> None:
+    """Brings the private Redis to the form of this version; nobody else works on it."""
+    if not supervisor.is_stopping:
+        migrate_stores(read_config(environment))
 
 
 def _children(config: EngineConfig, environment: Mapping[str, str], fleet: Fleet) -> tuple[ChildSpec, ...]:
     api = ChildSpec(
         name="api",
         argv=(sys.executable, "-P", "-m", "argyll_api.cli", "api"),
-        environment=environment,
+        environment=named_environment(environment, "api"),
         stop_rank=STOP_API,
         grace_seconds=_API_STOP_SECONDS,
+        patience=patience_with(environment.get(FOLDER_VARIABLE, ""), "api", config.worker_stuck_after_seconds),
     )
     workers = worker_children(config, fleet, environment, STOP_WORKERS)
-    return (api, *workers, beat_child(config, environment, STOP_BEAT))
+    archivers = archiver_children(config, fleet.archivers, fleet.node, environment, STOP_WORKERS)
+    return (api, *workers, *archivers, beat_child(config, environment, STOP_BEAT))
 
 
 def _is_answering(config: EngineConfig) -> bool:

@@ -4,27 +4,38 @@
 import importlib.util
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NoReturn
 
 import click
 
 from argyll_api.cli.console import line_printer
+from argyll_api.cli.metrics_folder import metrics_folder, note_restart
+from argyll_api.cli.patience import Patience
+from argyll_api.cli.probe_server import probes_served
 from argyll_api.cli.startup import Refusal, check_stores, read_config
 from argyll_api.cli.supervisor import ChildSpec, Supervisor
 from argyll_engine.config import EngineConfig
+from argyll_engine.metrics.signs import FOLDER_VARIABLE, NAME_VARIABLE, path_of
 
 CELERY_APP: Final = "argyll_engine.tasks.worker:app"
+BEAT_APP: Final = "argyll_archiver.beat:app"
+"""The same, with the schedule of archiving."""
 STEP_QUEUES: Final = "steps"
 WORK_QUEUES: Final = "work,beat"
-STEPS_READ_AHEAD: Final = 64
-"""Messages that a process for decisions and scripts holds at most; they are short, and a read takes many."""
+STEPS_READ_AHEAD: Final = 256
+"""Messages that a process for decisions and scripts holds at most; it reads as many as it works off in a moment."""
 STOP_SECONDS: Final = 10.0
 """How long a worker may take to finish; what is cut off is delivered again, for tasks are acked late."""
 
 # Celery warns root because of pickle; our app takes JSON only, and containers often run as root.
 _ROOT_WARNING: Final = "ignore:You're running the worker with superuser privileges"
+
+BEAT: Final = "beat"
+BEAT_SCHEDULER: Final = "argyll_engine.tasks.progress:WatchedScheduler"
+BEAT_PATIENCE_SECONDS: Final = 20.0
+"""Beat may sleep for some seconds between two looks at its schedule."""
 
 DEFAULT_STEPS: Final = os.cpu_count() or 1
 
@@ -35,12 +46,13 @@ class Fleet:
 
     steps: int = DEFAULT_STEPS
     work: int = 1
+    archivers: int = 0
     node: str = "%h"
 
 
-def celery_argv(*words: str) -> tuple[str, ...]:
-    """The command line of a Celery program on our app, without banners."""
-    return (sys.executable, "-P", "-W", _ROOT_WARNING, "-m", "celery", "-q", "-A", CELERY_APP, *words)
+def celery_argv(*words: str, app: str = CELERY_APP) -> tuple[str, ...]:
+    """The command line of a Celery program on an app of ours, without banners."""
+    return (sys.executable, "-P", "-W", _ROOT_WARNING, "-m", "celery", "-q", "-A", app, *words)
 
 
 def worker_children(
@@ -51,6 +63,7 @@ def worker_children(
     steps = {f"steps{n}": solo for n in range(1, fleet.steps + 1)}
     threads = ("-P", "threads", "-c", str(config.work_threads), "-Q", WORK_QUEUES)
     work = {f"work{n}": threads for n in range(1, fleet.work + 1)}
+    folder = (os.environ if environment is None else environment).get(FOLDER_VARIABLE, "")
     return tuple(
         ChildSpec(
             name=name,
@@ -58,11 +71,12 @@ def worker_children(
             # it.
             argv=celery_argv(
                 "worker", "-n", f"{name}@{fleet.node}", *pool, "--without-gossip", "--without-mingle",
-                "-l", config.log_level,
+                "-l", celery_level(config),
             ),
-            environment=environment,
+            environment=named_environment(environment, name),
             stop_rank=stop_rank,
             grace_seconds=STOP_SECONDS,
+            patience=patience_with(folder, name, config.worker_stuck_after_seconds),
         )
         for name, pool in (steps | work).items()
     )  # fmt: skip
@@ -70,12 +84,34 @@ def worker_children(
 
 def beat_child(config: EngineConfig, environment: Mapping[str, str] | None = None, stop_rank: int = 0) -> ChildSpec:
     """The scheduler process."""
-    return ChildSpec(name="beat", argv=_beat_argv(config), environment=environment, stop_rank=stop_rank)
+    folder = (os.environ if environment is None else environment).get(FOLDER_VARIABLE, "")
+    return ChildSpec(
+        name=BEAT,
+        argv=_beat_argv(config),
+        environment=named_environment(environment, BEAT),
+        stop_rank=stop_rank,
+        patience=patience_with(folder, BEAT, max(config.worker_stuck_after_seconds, BEAT_PATIENCE_SECONDS)),
+    )
+
+
+def named_environment(environment: Mapping[str, str] | None, name: str) -> Mapping[str, str]:
+    """The environment of a child: the given one or ours, and how we call the child."""
+    return {**(os.environ if environment is None else environment), NAME_VARIABLE: name}
+
+
+def patience_with(folder: str, name: str, seconds: float) -> Patience | None:
+    """How long a child may show no sign of life in a folder; None where there is none."""
+    return Patience(path_of(folder, name), seconds) if folder else None
 
 
 def _beat_argv(config: EngineConfig) -> tuple[str, ...]:
     # The plain scheduler keeps no file: all our periods are short, and every periodic task takes a lease.
-    return celery_argv("beat", "-S", "celery.beat:Scheduler", "--pidfile", "", "-l", config.log_level)
+    return celery_argv("beat", "-S", BEAT_SCHEDULER, "--pidfile", "", "-l", celery_level(config), app=BEAT_APP)
+
+
+def celery_level(config: EngineConfig) -> str:
+    """The level as Celery calls it."""
+    return "warning" if config.log_level == "warn" else config.log_level
 
 
 @click.command("worker")
@@ -88,17 +124,25 @@ def worker(steps: int, work: int, node: str) -> None:
     if steps + work == 0:
         raise Refusal("--steps 0 and --work 0: nothing to run")
     check_stores(config)
-    with Supervisor(line_printer(config.log_format)) as supervisor:
-        for child in worker_children(config, Fleet(steps=steps, work=work, node=node)):
+    with metrics_folder() as folder:
+        supervise(config, folder, worker_children(config, Fleet(steps=steps, work=work, node=node)))
+
+
+def supervise(config: EngineConfig, folder: str, children: Sequence[ChildSpec]) -> NoReturn:
+    """Runs children with probes beside them until somebody asks for the end; then ends the command."""
+    with Supervisor(line_printer(config.log_format), note_restart) as supervisor:
+        for child in children:
             supervisor.start(child)
-        raise SystemExit(supervisor.run())
+        with probes_served(config, folder, supervisor.unwell):
+            raise SystemExit(supervisor.run())
 
 
 @click.command("beat")
 def beat() -> None:
     """Run Celery beat, which starts the periodic tasks."""
     config = read_config()
-    os.execv(sys.executable, _beat_argv(config))
+    with metrics_folder() as folder:
+        supervise(config, folder, (beat_child(config),))
 
 
 @click.command("flower")

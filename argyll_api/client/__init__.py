@@ -18,6 +18,7 @@ from argyll_api.client.answers import (
     Node,
     Plan,
     Registration,
+    StartResult,
     StepHealth,
     StepStatus,
     WorkItem,
@@ -48,7 +49,7 @@ from argyll_api.client.errors import (
     RefusedError,
     UnavailableError,
 )
-from argyll_api.client.flows import Candidates, FlowQuery
+from argyll_api.client.flows import Candidates, FlowQuery, Start
 from argyll_api.client.retries import Retries
 
 __all__ = [
@@ -66,6 +67,8 @@ __all__ = [
     "Script",
     "WorkConfig",
     "Candidates",
+    "Start",
+    "StartResult",
     "Flow",
     "FlowStatus",
     "Execution",

@@ -145,7 +145,10 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flow:
-    """The state of a flow; `attributes` holds all values of each name, in the order of their arrival."""
+    """The state of a flow; `attributes` holds all values of each name, in the order of their arrival.
+
+    `is_archived` when it came from the archive.
+    """
 
     id: str
     status: FlowStatus
@@ -159,6 +162,7 @@ class Flow:
     labels: Mapping[str, str]
     metadata: Mapping[str, Any]
     error: str
+    is_archived: bool
     answer: Json = field(repr=False, compare=False)
 
     @property
@@ -186,6 +190,7 @@ class Flow:
             labels=value.get("labels") or {},
             metadata=value.get("metadata") or {},
             error=value.get("error") or "",
+            is_archived=bool(value.get("archived")),
             answer=value,
         )
 
@@ -220,6 +225,28 @@ def _work_item(token: str, value: Json) -> WorkItem:
         error=value.get("error") or "",
         retry_count=value.get("retry_count") or 0,
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartResult:
+    """What became of one start among many: the flow's id, or an error, with the status that it would have alone.
+
+    The id is empty if the start could not be read; it is that of another flow, or of none, beside an error.
+    """
+
+    status: int
+    flow_id: str
+    error: str
+
+    @property
+    def is_started(self) -> bool:
+        """Whether the flow is started, now or before."""
+        return not self.error
+
+    @classmethod
+    def from_json(cls, value: Json) -> "StartResult":
+        """A result as it is served."""
+        return cls(status=value["status"], flow_id=value.get("flow_id", ""), error=value.get("error", ""))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,23 +2,28 @@
 """`Client.flows`: starting, reading, listing and following flows. Source: the contract, http §1.7."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from math import ceil
 from typing import Any, Final
 
-from argyll_api.client.answers import Event, Flow, FlowItem, FlowPage, FlowStatus, events_of
+from argyll_api.client.answers import Event, Flow, FlowItem, FlowPage, FlowStatus, StartResult, events_of
 from argyll_api.client.transport import Request, Transport
 from argyll_api.client.watch import Watch
 
 FLOWS: Final = "/engine/flow"
 FLOW: Final = "/engine/flow/{}"
+BATCHES: Final = "/engine/flows"
 LAST_EVENT: Final = "flow_deactivated"
 END_EVENTS: Final = ("flow_completed", "flow_failed")
 PAGE_SIZE: Final = 200
 ENDED: Final = 200
 """Status of the answer to a start that has waited for the end; else it is 201."""
+
+STARTS_AT_ONCE: Final = 1_000
+"""As many flows as one request may start."""
 
 WAIT_SECONDS: Final = 30.0
 """How long one request waits at the engine; proxies often allow twice as much."""
@@ -41,6 +46,7 @@ class FlowQuery:
         limit: How many on a page; 0 for all on one.
         newest_first: The latest first, else the oldest.
         cursor: Of the page before.
+        archived: True for archived flows only, False for none of them, None for all.
     """
 
     statuses: Sequence[str] = ()
@@ -49,12 +55,36 @@ class FlowQuery:
     limit: int = PAGE_SIZE
     newest_first: bool = True
     cursor: str = ""
+    archived: bool | None = None
 
     def to_json(self) -> dict[str, Any]:
         """As it is sent."""
         sort = "recent_desc" if self.newest_first else "recent_asc"
-        body = {"statuses": list(self.statuses), "id_prefix": self.id_prefix, "labels": dict(self.labels)}
-        return body | {"limit": self.limit, "sort": sort} | ({"cursor": self.cursor} if self.cursor else {})
+        filters = {"statuses": list(self.statuses), "id_prefix": self.id_prefix, "labels": dict(self.labels)}
+        place = {"limit": self.limit, "sort": sort} | ({"cursor": self.cursor} if self.cursor else {})
+        return filters | place | ({} if self.archived is None else {"archived": self.archived})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """A flow to be started among many.
+
+    Args:
+        flow_id: The id.
+        goals: Steps to reach.
+        init: One value by name, or `Candidates`.
+        labels: To find it by.
+    """
+
+    flow_id: str
+    goals: Sequence[str]
+    init: Mapping[str, Any] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """As it is sent."""
+        goals, labels = list(self.goals), dict(self.labels)
+        return {"id": self.flow_id, "goals": goals, "init": sent_init(self.init), "labels": labels}
 
 
 _EVERYTHING: Final = FlowQuery()
@@ -91,6 +121,18 @@ class Flows:
         """
         request = _start_request(flow_id, goals, init, labels)
         return self._transport.read(request, _flow_id)
+
+    def start_many(self, starts: Iterable[Start]) -> Iterator[StartResult]:
+        """What becomes of each start, in order; a thousand go with one request, which is made as they are used.
+
+        A start that is refused stops no other, and the same starts again change nothing.
+
+        Raises:
+            UnavailableError: From here on nothing was answered; some flows may have started.
+        """
+        left = iter(starts)
+        while together := list(islice(left, STARTS_AT_ONCE)):
+            yield from self._transport.read(_starts_request(together), _results)
 
     def run(
         self,
@@ -172,6 +214,29 @@ class Flows:
         transport = self._transport
         return Watch(base=transport.base, flow_id=flow_id, types=types, retries=transport.retries, ends_at=ends_at)
 
+    # ---- the archive ---------------------------------------------------------------------------
+
+    def restore(self, flow_id: str) -> int:
+        """How many flows came back from the archive, children included; 0 where none of them was there.
+
+        Raises:
+            NotFoundError: There is no such flow.
+            UnavailableError: The archive is away.
+        """
+        request = Request(method="POST", path=FLOW + "/restore", ids=(flow_id,))
+        return self._transport.read(request, lambda said: int(said["restored"]))
+
+    def erase(self, flow_id: str, reason: str = "") -> int:
+        """How many flows were erased everywhere, children included; `reason` is for the audit log.
+
+        Raises:
+            NotFoundError: There is no such flow, or no more: an answer may have been lost on the way.
+            ConflictError: It is not deactivated.
+            UnavailableError: The archive is away; ask again.
+        """
+        request = Request(method="POST", path=FLOW + "/erase", ids=(flow_id,), body={"reason": reason})
+        return self._transport.read(request, lambda said: int(said["erased"]))
+
     # ---- lists ---------------------------------------------------------------------------------
 
     def list(self) -> tuple[FlowItem, ...]:
@@ -205,9 +270,17 @@ def _start_request(
     labels: Mapping[str, str] | None,
     wait_seconds: float = 0.0,
 ) -> Request:
-    body = {"id": flow_id, "goals": list(goals), "init": sent_init(init), "labels": dict(labels or {})}
+    body = Start(flow_id=flow_id, goals=goals, init=init or {}, labels=labels or {}).to_json()
     query = f"?wait={ceil(wait_seconds * 1000)}ms" if wait_seconds else ""
     return Request(method="POST", path=FLOWS + query, body=body, extra_seconds=wait_seconds)
+
+
+def _starts_request(starts: Sequence[Start]) -> Request:
+    return Request(method="POST", path=BATCHES, body={"flows": [start.to_json() for start in starts]})
+
+
+def _results(answer: Mapping[str, Any]) -> tuple[StartResult, ...]:
+    return tuple(map(StartResult.from_json, answer["flows"]))
 
 
 def _flow_id(answer: Mapping[str, Any]) -> str:

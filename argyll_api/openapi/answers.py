@@ -22,6 +22,7 @@ Unset: TypeAlias = Annotated[
 Count: TypeAlias = Annotated[int, Meta(ge=0)]
 Names: TypeAlias = list[str]
 Values: TypeAlias = dict[str, Any]
+Archived: TypeAlias = Annotated[Literal[True], Meta(description="There if the flow is in the archive.")]
 
 
 class Error(TypedDict):
@@ -256,6 +257,27 @@ class Liveness(TypedDict):
     status: Literal["healthy"]
 
 
+class Aliveness(TypedDict):
+    """A process that answers."""
+
+    status: Literal["alive"]
+
+
+class Check(TypedDict):
+    """What one check found, for people in `detail`."""
+
+    ok: bool
+    detail: str
+
+
+class Readiness(TypedDict):
+    """All checks by name; `canary_seconds` is there when a canary flow was asked for and completed."""
+
+    status: Literal["ready", "not ready"]
+    checks: dict[str, Check]
+    canary_seconds: NotRequired[float]
+
+
 # ---- scripts ---------------------------------------------------------------------------------
 
 
@@ -276,11 +298,46 @@ class FlowStart(TypedDict):
     flow_id: str
 
 
+class StartResult(TypedDict):
+    """What became of one start: 201 and the id of its flow, or the error and status that it would get alone.
+
+    The id is also there beside an error, if the start could be read.
+    """
+
+    status: int
+    flow_id: NotRequired[str]
+    message: NotRequired[str]
+    error: NotRequired[str]
+
+
+class FlowStarts(TypedDict):
+    """The result of each start, in the order in which they were asked for, and how many of them went through."""
+
+    flows: list[StartResult]
+    count: Count
+    started: Count
+
+
 class FlowIndexStatus(TypedDict):
     """The status in the index: `active` until nothing of the flow runs any more."""
 
     id: str
     status: FlowStatus
+    archived: NotRequired[Archived]
+
+
+class FlowsRestored(TypedDict):
+    """How many flows came back from the archive, children included; 0 if none was there."""
+
+    flow_id: str
+    restored: Count
+
+
+class FlowsErased(TypedDict):
+    """How many flows were erased, children included."""
+
+    flow_id: str
+    erased: Annotated[int, Meta(ge=1)]
 
 
 class FlowRow(TypedDict):
@@ -359,3 +416,4 @@ class FlowState(TypedDict):
     metadata: NotRequired[Parent]
     labels: NotRequired[dict[str, str]]
     error: NotRequired[str]
+    archived: NotRequired[Archived]

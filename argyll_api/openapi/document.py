@@ -104,7 +104,7 @@ class _Writer:
         limit = self.limits[body.limit]
         contents = {JSON: (body.shape, body.example), **body.other}
         return {
-            "required": True,
+            "required": body.required,
             "description": f"At most {limit:,} bytes.",
             "x-max-bytes": limit,
             "content": {media: self._content(form, example) for media, (form, example) in contents.items()},

@@ -11,7 +11,7 @@ from typing import Any, Final, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from argyll_api.openapi.answers import Count, ExecutionPlan, Step, Time
+from argyll_api.openapi.answers import Archived, Count, ExecutionPlan, Step, Time
 from argyll_engine.codec.events import CODECS
 from argyll_engine.model import plan, step
 from argyll_engine.model.events import CATALOG_EVENTS, CLUSTER_EVENTS, FLOW_EVENTS, Event
@@ -19,12 +19,13 @@ from argyll_engine.model.events import CATALOG_EVENTS, CLUSTER_EVENTS, FLOW_EVEN
 _WIRE_TYPES: Final[Mapping[Any, Any]] = {plan.ExecutionPlan: ExecutionPlan, step.Step: Step}
 
 
-def log_of(name: str, classes: Sequence[type[Event]]) -> type[msgspec.Struct]:
+def log_of(name: str, classes: Sequence[type[Event]], *, may_be_archived: bool = False) -> type[msgspec.Struct]:
     """The form of an event log in which events of these classes are."""
     forms = tuple(_envelope(cls) for cls in classes)
+    archived = [("archived", Archived | msgspec.UnsetType, msgspec.UNSET)] if may_be_archived else []
     return msgspec.defstruct(
         name,
-        [("events", list[_one_of(forms)]), ("count", Count)],  # type: ignore[misc]  # made of what the table has
+        [("events", list[_one_of(forms)]), ("count", Count), *archived],  # type: ignore[misc]  # made of what the table has
         namespace={"__doc__": "An event log, oldest first."},
     )
 
@@ -81,6 +82,6 @@ def _first_line(cls: type) -> str:
     return (cls.__doc__ or "").partition("\n")[0]
 
 
-FlowLog: Final = log_of("FlowLog", FLOW_EVENTS)
+FlowLog: Final = log_of("FlowLog", FLOW_EVENTS, may_be_archived=True)
 CatalogLog: Final = log_of("CatalogLog", CATALOG_EVENTS)
 ClusterLog: Final = log_of("ClusterLog", CLUSTER_EVENTS)

@@ -45,9 +45,21 @@ PLAN: Final[dict[str, Any]] = {
 
 START: Final = {"id": "tea-1", "goals": ["boil-water"], "init": {"litres": [2]}, "labels": {"shop": "north"}}
 STARTED: Final = {"message": "", "flow_id": "tea-1"}
+START_BATCH: Final = {"flows": [START, {"id": "tea-2", "goals": []}]}
+STARTED_BATCH: Final = {
+    "flows": [
+        {"status": 201, "message": "", "flow_id": "tea-1"},
+        {"status": 400, "error": "at least one goal step is required"},
+    ],
+    "count": 2,
+    "started": 1,
+}
 FLOW_STATUS: Final = {"id": "tea-1", "status": "completed"}
 FLOW_ROW: Final = {"id": "tea-1", "status": "completed", "timestamp": _LATER}
 FLOW_ROWS: Final = [FLOW_ROW]
+RESTORED: Final = {"flow_id": "tea-1", "restored": 1}
+ERASE: Final = {"reason": "asked for by the customer"}
+ERASED: Final = {"flow_id": "tea-1", "erased": 1}
 QUERY: Final = {"id_prefix": "tea", "statuses": ["completed"], "limit": 50, "sort": "recent_desc"}
 FLOW_PAGE: Final = {"flows": [FLOW_ROW], "count": 1, "total": 1}
 FLOW: Final = {
@@ -107,6 +119,27 @@ LIVENESS: Final = {
     "service": "argyll-engine",
     "details": {"websocket": {"clients": 3}, "backend": {"type": "redis"}},
     "status": "healthy",
+}
+
+ALIVE: Final = {"status": "alive"}
+METRICS: Final = """\
+# HELP argyll_flows_started_total Flows started.
+# TYPE argyll_flows_started_total counter
+argyll_flows_started_total{kind="root"} 3.0
+"""
+READY: Final = {
+    "status": "ready",
+    "checks": {
+        "flow_store": {"ok": True, "detail": "ok"},
+        "engine_store": {"ok": True, "detail": "ok"},
+        "persistence": {"ok": True, "detail": "ok"},
+        "workers": {"ok": True, "detail": "3 alive"},
+        "queues": {"ok": True, "detail": "ok"},
+    },
+}
+NOT_READY: Final = {
+    "status": "not ready",
+    "checks": READY["checks"] | {"workers": {"ok": False, "detail": "no worker has shown a sign of life lately"}},  # type: ignore[operator]
 }
 
 OUTPUTS: Final = {"hot_water": True}

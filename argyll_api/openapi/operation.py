@@ -32,12 +32,14 @@ class Body:
         limit: The member of `ApiConfig` that holds its largest size.
         example: A body that is fine.
         other: Further media types, with shape and example.
+        required: Whether the request may not come without one.
     """
 
     shape: type[Shape] | Mapping[str, Any]
     limit: str
     example: Any = None
     other: Mapping[str, tuple[type[Shape], Any]] = field(default_factory=lambda: _NOTHING)
+    required: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

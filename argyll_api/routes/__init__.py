@@ -6,13 +6,17 @@ from typing import Final
 from flask import Blueprint
 
 from argyll_api.routes import (
+    archive,
     catalog,
     cluster,
     document,
+    flow_batches,
     flows,
     health,
     liveness,
+    metrics,
     plans,
+    probes,
     scripts,
     sockets,
     steps,
@@ -21,5 +25,21 @@ from argyll_api.routes import (
 
 BLUEPRINTS: Final[tuple[Blueprint, ...]] = tuple(
     module.blueprint
-    for module in (liveness, steps, scripts, plans, flows, webhooks, catalog, cluster, health, sockets, document)
+    for module in (
+        liveness,
+        steps,
+        scripts,
+        plans,
+        flows,
+        flow_batches,
+        archive,
+        webhooks,
+        catalog,
+        cluster,
+        health,
+        sockets,
+        document,
+        probes,
+        metrics,
+    )
 )

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from flask import Blueprint, Response
 
-from argyll_api.answers import events_answer, json_answer
+from argyll_api.answers import events_answer, json_answer, started_to_json
 from argyll_api.body import read_object
 from argyll_api.current import config, engine
 from argyll_api.openapi import answers, examples
@@ -53,7 +53,7 @@ def start_flow() -> Response:
     start = load_start(read_object(config().max_start_bytes))
     engine().start_flow(start.flow_id, start.goals, start.init, start.labels)
     waiting.for_end_of(start.flow_id)
-    return json_answer({"message": "", "flow_id": start.flow_id}, 201)
+    return json_answer(started_to_json(start.flow_id), 201)
 
 
 @blueprint.get("/engine/flow")
@@ -79,7 +79,8 @@ def query_flows() -> Response:
 @describes({200: Answer(form=answers.FlowState, example=examples.FLOW)}, errors=(errors.FlowNotFoundError,))
 def get_flow(flow_id: str) -> Response:
     """The full state of a flow."""
-    return json_answer(flow_state_to_json(engine().queries.flow(FlowID(flow_id))))
+    flow = engine().queries.served_flow(FlowID(flow_id))
+    return json_answer(flow_state_to_json(flow.state, is_archived=flow.is_archived))
 
 
 @blueprint.get("/engine/flow/<flow_id>/status")
@@ -88,14 +89,17 @@ def get_flow(flow_id: str) -> Response:
 )
 def get_status(flow_id: str) -> Response:
     """The indexed status, which stays `active` until nothing of the flow runs any more."""
-    return json_answer({"id": flow_id, "status": engine().queries.flow_status(FlowID(flow_id))})
+    standing = engine().queries.flow_status(FlowID(flow_id))
+    archived = {"archived": True} if standing.is_archived else {}
+    return json_answer({"id": flow_id, "status": standing.status, **archived})
 
 
 @blueprint.get("/engine/flow/<flow_id>/events")
 @describes({200: Answer(form=FlowLog, example=examples.FLOW_LOG)}, errors=(errors.FlowNotFoundError,))
 def get_events(flow_id: str) -> Response:
     """The complete event log of a flow."""
-    return events_answer(engine().queries.flow_log(FlowID(flow_id)))
+    log = engine().queries.flow_log(FlowID(flow_id))
+    return events_answer(log.events, is_archived=log.is_archived)
 
 
 def _item(item: FlowItem) -> dict[str, str]:

@@ -83,10 +83,11 @@ class Init(fields.Field[Mapping[str, tuple[JSONValue, ...] | None]]):
         self, value: Any, attr: Any, data: Any, **kwargs: Any
     ) -> Mapping[str, tuple[JSONValue, ...] | None]:
         require(value, dict, "an object")
-        return MappingProxyType({name: _candidates(given) for name, given in value.items()})
+        return MappingProxyType({name: candidates(given) for name, given in value.items()})
 
 
-def _candidates(given: JSONValue) -> tuple[JSONValue, ...] | None:
+def candidates(given: JSONValue) -> tuple[JSONValue, ...] | None:
+    """The candidates that a value in `init` stands for; None for null."""
     if given is None:
         return None
     return tuple(given) if isinstance(given, list) else (given,)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
-from argyll_api.schemas.fields import Integer, Text, TextMap, Texts
+from argyll_api.schemas.fields import Flag, Integer, Text, TextMap, Texts
 from argyll_api.schemas.shape import Shape, load, one_of
 from argyll_engine.codec import cursor_from_text
 from argyll_engine.errors import InvalidRequestError
@@ -25,6 +25,9 @@ class QueryShape(Shape):
     limit = Integer(load_default=0, metadata={"minimum": 0, "maximum": MAX_QUERY_LIMIT, "description": "0 for all."})
     sort = Text(load_default="", metadata=one_of(*Sort))
     cursor = Text(load_default="", metadata={"description": "`next_cursor` of the page before."})
+    archived = Flag(
+        load_default=None, metadata={"description": "True: archived flows only; false: none of them; absent: all."}
+    )
 
 
 _query: Final = QueryShape()
@@ -46,6 +49,7 @@ def load_query(raw: Mapping[str, JSONValue]) -> FlowQuery:
         limit=given["limit"],
         sort=Sort(given["sort"] or Sort.RECENT_ASC),
         cursor=cursor_from_text(given["cursor"]) if given["cursor"] else None,
+        archived=given["archived"],
     )
 
 

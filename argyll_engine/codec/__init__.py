@@ -2,6 +2,7 @@
 """Model values to JSON and back: the only place with wire names. What is stored is what is served."""
 
 from argyll_engine.codec.cursors import cursor_from_text, cursor_to_text
+from argyll_engine.codec.digests import digest_from_text, digest_to_json, digest_to_text
 from argyll_engine.codec.events import decode_recorded, encode_recorded, event_to_json
 from argyll_engine.codec.plans import plan_from_json, plan_to_json
 from argyll_engine.codec.snapshots import (
@@ -28,6 +29,9 @@ __all__ = [
     "cursor_to_text",
     "decode",
     "decode_recorded",
+    "digest_from_text",
+    "digest_to_json",
+    "digest_to_text",
     "encode",
     "encode_recorded",
     "event_to_json",

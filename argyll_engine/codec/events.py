@@ -7,12 +7,14 @@ Each event type has one row: its wire name, how its data is written, how it is r
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
 
-from argyll_engine.codec.plans import plan_from_json, plan_to_json
+from argyll_engine.codec.plans import plan_from_json, plan_text
 from argyll_engine.codec.steps import JSONObject, step_from_json, step_to_json
+from argyll_engine.codec.upcasts import FIRST, UPCASTS, Upcasts, upcast, version_of
 from argyll_engine.codec.wire import decode, encode, time_from_json, time_to_json
 from argyll_engine.errors import UndecodableEventError
 from argyll_engine.model.cluster import HealthStatus
@@ -45,6 +47,12 @@ from argyll_engine.model.events import (
 )
 from argyll_engine.model.flow import FlowStatus
 from argyll_engine.model.ids import StreamID
+from argyll_engine.model.plan import ExecutionPlan
+
+SHARED_PLANS: Final = 128
+"""Plans that are kept to be shared among flows."""
+LARGEST_SHARED_PLAN: Final = 131_072
+"""Bytes of the largest plan that is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,17 +71,28 @@ def _filled(**members: Any) -> JSONObject:
 def _write_flow_started(ev: FlowStarted) -> JSONObject:
     init = {name: None if values is None else list(values) for name, values in ev.init.items()}
     rest = _filled(metadata=dict(ev.metadata), labels=dict(ev.labels))
-    return {"flow_id": ev.flow_id, "plan": plan_to_json(ev.plan), "init": init} | rest
+    return {"flow_id": ev.flow_id, "plan": plan_text(ev.plan), "init": init} | rest
 
 
 def _read_flow_started(raw: JSONObject) -> FlowStarted:
     return FlowStarted(
         flow_id=raw["flow_id"],
-        plan=plan_from_json(raw["plan"]),
+        plan=_plan(raw["plan"]),
         init={name: None if values is None else tuple(values) for name, values in raw["init"].items()},
         metadata=raw.get("metadata", {}),
         labels=raw.get("labels", {}),
     )
+
+
+def _plan(raw: JSONObject) -> ExecutionPlan:
+    """The plan, one object for all flows that run it: it is most of what there is of a flow that has just begun."""
+    text = encode(raw)
+    return _shared_plan(text) if len(text) <= LARGEST_SHARED_PLAN else plan_from_json(raw)
+
+
+@lru_cache(maxsize=SHARED_PLANS)
+def _shared_plan(text: bytes) -> ExecutionPlan:
+    return plan_from_json(decode(text))
 
 
 def _write_step_started(ev: StepStarted) -> JSONObject:
@@ -145,7 +164,8 @@ def _retry_fields(raw: JSONObject) -> JSONObject:
     at = time_from_json(raw["next_retry_at"])
     if at is None:
         raise ValueError("next_retry_at is not set")
-    return raw | {"next_retry_at": at}
+    known = ("flow_id", "step_id", "token", "error", "retry_count")
+    return {name: raw[name] for name in known} | {"next_retry_at": at}
 
 
 def _write_health(ev: StepHealthChanged) -> JSONObject:
@@ -154,7 +174,12 @@ def _write_health(ev: StepHealthChanged) -> JSONObject:
 
 
 def _read_health(raw: JSONObject) -> StepHealthChanged:
-    return StepHealthChanged(**(raw | {"status": HealthStatus(raw["status"])}))
+    return StepHealthChanged(
+        node_id=raw["node_id"],
+        step_id=raw["step_id"],
+        status=HealthStatus(raw["status"]),
+        error=raw.get("error", ""),
+    )
 
 
 def _flat(event_type: type[Event], *fields: str) -> tuple[Callable[[Any], JSONObject], Callable[[JSONObject], Event]]:
@@ -224,21 +249,20 @@ def event_to_json(event: Event) -> tuple[str, JSONObject]:
     return codec.name, codec.write(event)
 
 
-def encode_recorded(stream_id: StreamID, recorded: Recorded) -> bytes:
+def encode_recorded(stream_id: StreamID, recorded: Recorded, upcasts: Upcasts = UPCASTS) -> bytes:
     """The envelope of an event, as stored and as served."""
     name, data = event_to_json(recorded.event)
-    return encode(
-        {
-            "timestamp": time_to_json(recorded.at),
-            "type": name,
-            "aggregate_id": stream_id,
-            "data": data,
-            "sequence": recorded.sequence,
-        }
-    )
+    envelope = {
+        "timestamp": time_to_json(recorded.at),
+        "type": name,
+        "aggregate_id": stream_id,
+        "data": data,
+        "sequence": recorded.sequence,
+    }
+    return encode(envelope | {"version": version_of(name, upcasts)} if name in upcasts else envelope)
 
 
-def decode_recorded(stream_id: StreamID, sequence: int, raw: bytes) -> Recorded | None:
+def decode_recorded(stream_id: StreamID, sequence: int, raw: bytes, upcasts: Upcasts = UPCASTS) -> Recorded | None:
     """The event of a stored envelope; None for a type that this version does not know, which a fold ignores.
 
     Raises:
@@ -249,8 +273,13 @@ def decode_recorded(stream_id: StreamID, sequence: int, raw: bytes) -> Recorded 
         envelope = decode(raw)
         if envelope["sequence"] != sequence:
             raise UndecodableEventError(stream, sequence, f"it carries sequence {envelope['sequence']}")
-        read = _READERS.get(envelope["type"])
-        return None if read is None else _recorded(read(envelope["data"]), sequence, envelope["timestamp"])
+        name, data = envelope["type"], envelope["data"]
+        read = _READERS.get(name)
+        if read is None:
+            return None
+        if name in upcasts or "version" in envelope:
+            data = upcast(name, envelope.get("version", FIRST), data, upcasts)
+        return _recorded(read(data), sequence, envelope["timestamp"])
     except (msgspec.DecodeError, KeyError, TypeError, ValueError) as exc:
         raise UndecodableEventError(stream, sequence, str(exc)) from exc
 

@@ -2,11 +2,18 @@
 """Execution plans as JSON; lists are never null. Source: the contract, http §1.8."""
 
 from collections.abc import Mapping
-from typing import Any
+from functools import lru_cache
+from typing import Any, Final
+
+import msgspec
 
 from argyll_engine.codec.steps import JSONObject, step_from_json, step_to_json
+from argyll_engine.codec.wire import encode
 from argyll_engine.model.ids import Name, StepID
 from argyll_engine.model.plan import AttributeEdges, Excluded, ExecutionPlan
+
+WRITTEN_PLANS: Final = 32
+"""Plans whose text is kept."""
 
 
 def plan_to_json(plan: ExecutionPlan) -> JSONObject:
@@ -21,6 +28,31 @@ def plan_to_json(plan: ExecutionPlan) -> JSONObject:
     if plan.children:
         out["children"] = {step_id: plan_to_json(child) for step_id, child in plan.children.items()}
     return out
+
+
+class _Shared:
+    """A plan as a key: itself, and no other one that is equal. Held while it is a key, so that no other gets its id."""
+
+    __slots__ = ("plan",)
+
+    def __init__(self, plan: ExecutionPlan) -> None:
+        self.plan = plan
+
+    def __hash__(self) -> int:
+        return id(self.plan)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Shared) and other.plan is self.plan
+
+
+@lru_cache(maxsize=WRITTEN_PLANS)
+def _written(shared: _Shared) -> msgspec.Raw:
+    return msgspec.Raw(encode(plan_to_json(shared.plan)))
+
+
+def plan_text(plan: ExecutionPlan) -> msgspec.Raw:
+    """The wire form of a plan as JSON text, to be put into another text; written once for many flows."""
+    return _written(_Shared(plan))
 
 
 def plan_from_json(raw: JSONObject) -> ExecutionPlan:

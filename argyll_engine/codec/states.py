@@ -11,8 +11,8 @@ from argyll_engine.model.cluster import ClusterState, NodeState
 from argyll_engine.model.flow import AttributeValue, ExecutionState, FlowState, WorkState
 
 
-def flow_state_to_json(state: FlowState) -> JSONObject:
-    """The wire form of a flow's state."""
+def flow_state_to_json(state: FlowState, *, is_archived: bool = False) -> JSONObject:
+    """The wire form of a flow's state; one that came from the archive says so."""
     out: JSONObject = {
         "id": state.id,
         "status": state.status,
@@ -24,7 +24,7 @@ def flow_state_to_json(state: FlowState) -> JSONObject:
         "attributes": {name: [_value_to_json(v) for v in values] for name, values in state.attributes.items()},
         "executions": {step_id: _execution_to_json(ex) for step_id, ex in state.executions.items()},
     }
-    _add_filled(out, metadata=dict(state.metadata), labels=dict(state.labels), error=state.error)
+    _add_filled(out, metadata=dict(state.metadata), labels=dict(state.labels), error=state.error, archived=is_archived)
     return out
 
 

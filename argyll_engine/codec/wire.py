@@ -6,6 +6,7 @@ msgspec keeps integers exact at any size and refuses what JSON cannot say.
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -35,6 +36,7 @@ def decode(raw: bytes) -> Any:
     return _decoder.decode(raw)
 
 
+@lru_cache(maxsize=64)  # all events of a commit have one time
 def time_to_json(at: datetime | None) -> str:
     """RFC 3339 in UTC with microseconds; the zero time for None."""
     if at is None:

@@ -56,7 +56,8 @@ def decide(state: FlowState | None, command: FlowCommand, facts: Facts) -> tuple
     """The events that a command to a flow leads to; none when it was answered before or comes too late.
 
     Raises:
-        FlowExistsError, FlowNotFoundError, ExecutionNotFoundError, WorkItemNotFoundError: nothing is decided.
+        FlowExistsError, FlowArchivedError, FlowNotFoundError, ExecutionNotFoundError, WorkItemNotFoundError: nothing is
+            decided.
     """
     flow_id = command.flow_id if isinstance(command, StartFlow) else (state.id if state else FlowID(""))
     turn = Turn(flow_id, state, facts)

@@ -38,7 +38,10 @@ def continue_flow(turn: Turn, *, sweep: bool) -> None:
 
 def _carry(turn: Turn, changed: tuple[StepID, ...], sweep: bool) -> bool:
     """One round; True when a step was skipped, so that the next round sweeps."""
-    consumers = _pending(turn, [*changed, *_consumers(turn, changed)])
+    executions = turn.state.executions
+    # What has only started has given nothing yet: it concerns its suppliers, which it may no longer want.
+    ended = [step_id for step_id in changed if executions[step_id].status is not StepStatus.ACTIVE]
+    consumers = _pending(turn, [*ended, *_consumers(turn, ended)])
     if sweep:
         _skip_unneeded(turn, [*consumers, *_suppliers(turn, [*changed, *consumers])])
     _fail_unreachable(turn, consumers)
@@ -89,11 +92,7 @@ def is_needed(turn: Turn, step_id: StepID) -> bool:
     """Whether the step is a goal or some pending consumer still wants one of its outputs."""
     if step_id in turn.state.plan.goals:
         return True
-    return any(
-        _wants(turn, consumer, name)
-        for name in turn.step(step_id).outputs()
-        for consumer in _edges(turn, name, "consumers")
-    )
+    return any(_wants(turn, taker, name) for name, taker in turn.state.plan.neighbours[step_id].takers)
 
 
 def _wants(turn: Turn, consumer: StepID, name: Name) -> bool:
@@ -109,37 +108,22 @@ def _wants(turn: Turn, consumer: StepID, name: Name) -> bool:
 
 
 def _consumers(turn: Turn, steps: Iterable[StepID]) -> list[StepID]:
-    return [
-        consumer
-        for step_id in steps
-        for name in turn.step(step_id).outputs()
-        for consumer in _edges(turn, name, "consumers")
-    ]
+    neighbours = turn.state.plan.neighbours
+    return [consumer for step_id in steps for consumer in neighbours[step_id].consumers]
 
 
 def _suppliers(turn: Turn, steps: Iterable[StepID]) -> list[StepID]:
     """Providers of what the steps take, and the other providers of what they give."""
-    return [
-        provider
-        for step_id in steps
-        for name in (*(name for name, _ in turn.step(step_id).inputs()), *turn.step(step_id).outputs())
-        for provider in _edges(turn, name, "providers")
-    ]
+    neighbours = turn.state.plan.neighbours
+    return [supplier for step_id in steps for supplier in neighbours[step_id].suppliers]
 
 
 def _pending(turn: Turn, steps: Iterable[StepID]) -> list[StepID]:
     """The pending ones, each once, in plan order."""
-    chosen = {step_id for step_id in steps if _is_pending(turn, step_id)}
-    if len(chosen) < 2:
-        return list(chosen)
-    return [step_id for step_id in turn.state.plan.steps if step_id in chosen]
-
-
-def _edges(turn: Turn, name: Name, side: str) -> tuple[StepID, ...]:
-    edges = turn.state.plan.attributes.get(name)
-    if edges is None:
-        return ()
-    return edges.providers if side == "providers" else edges.consumers
+    state = turn.state
+    executions, neighbours = state.executions, state.plan.neighbours
+    chosen = {step_id for step_id in steps if executions[step_id].status is StepStatus.PENDING}
+    return sorted(chosen, key=lambda step_id: neighbours[step_id].place)
 
 
 def _is_pending(turn: Turn, step_id: StepID) -> bool:

@@ -4,7 +4,7 @@
 from argyll_engine.decide.flow_continue import continue_flow
 from argyll_engine.decide.flow_stop import deactivate_flow, stop_flow
 from argyll_engine.decide.turn import Turn
-from argyll_engine.errors import FlowExistsError
+from argyll_engine.errors import FlowArchivedError, FlowExistsError
 from argyll_engine.model.commands import StartFlow
 from argyll_engine.model.events import FlowStarted
 from argyll_engine.model.flow import FlowState
@@ -18,7 +18,10 @@ def start_flow(turn: Turn, command: StartFlow) -> None:
 
     Raises:
         FlowExistsError: goals or initial values differ from those recorded under the id.
+        FlowArchivedError: whether they do, the digest of the flow says.
     """
+    if turn.is_archived:
+        raise FlowArchivedError(command.flow_id)
     if not turn.is_new:
         _check_repeat(turn.state, command)
         return

@@ -7,10 +7,11 @@ Source: the contract, execution §2.2 to §2.5 and §2.7.
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 from argyll_engine.decide.turn import Turn
 from argyll_engine.errors import ScriptError
-from argyll_engine.model.attribute import AttributeSpec, Role, ScriptConfig
+from argyll_engine.model.attribute import AttributeSpec, Collect, Role, ScriptConfig
 from argyll_engine.model.flow import AttributeValue, ExecutionState, StepStatus
 from argyll_engine.model.ids import JSONValue, Name, StepID
 from argyll_engine.model.step import Step
@@ -30,14 +31,15 @@ class Readiness(StrEnum):
     BROKEN = "broken"  # a gate's script failed
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Input:
-    """One required or optional input: its definition, what has come for it, and its gate (None without one)."""
+class Input(NamedTuple):
+    """One required or optional input: what has come for it, what that gives, and its gate (None without one)."""
 
     name: Name
     spec: AttributeSpec
+    collect: Collect
     supply: Supply
-    gate: MatchStatus | None = None
+    got: Fulfilled | None
+    gate: MatchStatus | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,18 +58,25 @@ class Assessment:
 
 def assess(turn: Turn, step_id: StepID) -> Assessment:
     """What can be done with a pending step now."""
-    step = turn.step(step_id)
+    key = (assess, step_id)
+    found: Assessment | None = turn.findings.get(key)
+    if found is None:
+        found = turn.findings[key] = _assess(turn, step_id)
+    return found
+
+
+def _assess(turn: Turn, step_id: StepID) -> Assessment:
     try:
-        inputs = [_input(turn, name, spec) for name, spec in step.inputs()]
+        inputs = [_input(turn, name, spec) for name, spec in turn.step(step_id).inputs()]
     except ScriptError as exc:
         return Assessment(readiness=Readiness.BROKEN, error=f"match evaluation failed\n{exc}")
-    values = {i.name: got.value for i in inputs if (got := fulfil(i.spec.collect, i.supply)) and got.has_value}
+    values = {i.name: i.got.value for i in inputs if i.got and i.got.has_value}
     match step_gate(i.gate for i in inputs if i.gate is not None):
         case MatchStatus.UNMATCHED:
             return _closed(inputs, values)
         case MatchStatus.UNKNOWN:
             return Assessment(readiness=Readiness.WAITING, values=values)
-    dead = tuple(i.name for i in inputs if i.spec.role == Role.REQUIRED and is_dead(i.spec.collect, i.supply))
+    dead = tuple(i.name for i in inputs if i.spec.role == Role.REQUIRED and is_dead(i.collect, i.supply))
     if dead:
         return Assessment(readiness=Readiness.UNREACHABLE, values=values, unsatisfied=dead)
     try:
@@ -78,15 +87,32 @@ def assess(turn: Turn, step_id: StepID) -> Assessment:
 
 def supply_of(turn: Turn, name: Name, match: ScriptConfig | None = None) -> Supply:
     """What has come for an attribute, as a consumer with this gate sees it. Raises ScriptError."""
-    values = turn.state.attributes.get(name, ())
+    key = (supply_of, name)
+    found: Supply | None = turn.findings.get(key) if match is None else None
+    if found is None:
+        found = _supply_of(turn, name, match)
+        if match is None:
+            turn.findings[key] = found
+    return found
+
+
+def _supply_of(turn: Turn, name: Name, match: ScriptConfig | None) -> Supply:
+    state = turn.state
+    values = state.attributes.get(name, ())
     accepted = values if match is None else tuple(v for v in values if turn.facts.scripts.match(match, v.value))
-    providers = _providers(turn, name)
+    edges = state.plan.attributes.get(name)
+    is_terminal, is_broken, settled_at = True, False, state.created_at
+    for step_id in edges.providers if edges else ():
+        ex = state.executions[step_id]
+        is_terminal = is_terminal and ex.status in TERMINAL_STEP
+        is_broken = is_broken or _gave_nothing(step_id, ex, values)
+        settled_at = max(settled_at, ex.completed_at or settled_at)
     return Supply(
         values=accepted,
-        has_providers=bool(providers),
-        is_terminal=all(ex.status in TERMINAL_STEP for ex in providers.values()),
-        is_broken=any(_gave_nothing(step_id, ex, values) for step_id, ex in providers.items()),
-        settled_at=max((ex.completed_at or turn.state.created_at for ex in providers.values()), default=_epoch(turn)),
+        has_providers=bool(edges and edges.providers),
+        is_terminal=is_terminal,
+        is_broken=is_broken,
+        settled_at=settled_at,
     )
 
 
@@ -114,13 +140,13 @@ def mapped(turn: Turn, step: Step, values: dict[Name, JSONValue]) -> dict[Name, 
 
 
 def _input(turn: Turn, name: Name, spec: AttributeSpec) -> Input:
-    supply = supply_of(turn, name, spec.match)
-    if spec.match is None:
-        return Input(name=name, spec=spec, supply=supply)
-    candidates = len(turn.state.attributes.get(name, ()))
-    accepted = len(supply.values)
-    gate = input_gate(spec.collect, accepted, candidates - accepted, supply.is_terminal, supply.is_all_ok)
-    return Input(name=name, spec=spec, supply=supply, gate=gate)
+    match, collect = spec.match, spec.collect
+    supply = supply_of(turn, name, match)
+    gate = None
+    if match is not None:
+        candidates, accepted = len(turn.state.attributes.get(name, ())), len(supply.values)
+        gate = input_gate(collect, accepted, candidates - accepted, supply.is_terminal, supply.is_all_ok)
+    return Input(name, spec, collect, supply, fulfil(collect, supply), gate)
 
 
 def _closed(inputs: list[Input], values: dict[Name, JSONValue]) -> Assessment:
@@ -137,17 +163,16 @@ def _collected(turn: Turn, inputs: list[Input], values: dict[Name, JSONValue]) -
     anchor = turn.state.created_at
     for i in inputs:
         if i.spec.role == Role.REQUIRED:
-            fulfilled = fulfil(i.spec.collect, i.supply)
-            if fulfilled is None:
+            if i.got is None:
                 return waiting
-            anchor = max(anchor, fulfilled.at)
+            anchor = max(anchor, i.got.at)
     out = dict(values)
     deadlines: list[datetime] = []
     for i in inputs:
         if i.spec.role == Role.OPTIONAL:
             out.pop(i.name, None)
             config = i.spec.input_config
-            match decide_optional(i.spec.collect, i.supply, anchor, config.deadline_ms, turn.facts.now):
+            match decide_optional(i.collect, i.supply, anchor, config.deadline_ms, turn.facts.now):
                 case Fulfilled(has_value=True, value=value):
                     out[i.name] = value
                 case Fulfilled() | TakeDefault():
@@ -171,16 +196,7 @@ def _map_value(turn: Turn, spec: AttributeSpec, names: tuple[Name, ...], inner: 
     return result if found else value
 
 
-def _providers(turn: Turn, name: Name) -> dict[StepID, ExecutionState]:
-    edges = turn.state.plan.attributes.get(name)
-    return {step_id: turn.state.executions[step_id] for step_id in edges.providers} if edges else {}
-
-
 def _gave_nothing(step_id: StepID, ex: ExecutionState, values: tuple[AttributeValue, ...]) -> bool:
     if ex.status is StepStatus.COMPLETED:
         return not any(value.step_id == step_id for value in values)
     return ex.status in TERMINAL_STEP
-
-
-def _epoch(turn: Turn) -> datetime:
-    return turn.state.created_at

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """One decision in the making: the flow as it was, the facts, and the events raised so far."""
 
+from collections.abc import Hashable
 from datetime import datetime
+from typing import Any
 
 from argyll_engine.errors import ExecutionNotFoundError, FlowNotFoundError, WorkItemNotFoundError
 from argyll_engine.evolve.flow import FlowDraft
@@ -28,9 +30,10 @@ class Turn:
 
     `unsettled` gathers the steps whose neighbours must be looked at again (see `flow_continue`), `wakes` the pending
     steps that wait for a deadline, with its time: what scripts say of their inputs is known only while deciding.
+    `findings` keeps what was found out about the flow as it is, until the next event.
     """
 
-    __slots__ = ("_draft", "_sequence", "events", "facts", "flow_id", "unsettled", "wakes")
+    __slots__ = ("_draft", "_sequence", "events", "facts", "findings", "flow_id", "unsettled", "wakes")
 
     def __init__(self, flow_id: FlowID, state: FlowState | None, facts: Facts, sequence: int = 0) -> None:
         self.flow_id = flow_id
@@ -38,6 +41,7 @@ class Turn:
         self.events: list[Recorded] = []
         self.unsettled: list[StepID] = []
         self.wakes: dict[StepID, datetime] = {}
+        self.findings: dict[Hashable, Any] = {}
         self._draft = FlowDraft(state)
         self._sequence = sequence
 
@@ -47,11 +51,17 @@ class Turn:
         return self._draft.is_empty
 
     @property
+    def is_archived(self) -> bool:
+        """Whether the flow has a history that is not here, so that nothing can be decided about it."""
+        return self._draft.is_empty and self._sequence > 0
+
+    @property
     def state(self) -> FlowState:
         """The flow including all events raised so far. Raises FlowNotFoundError when it does not exist."""
-        if self._draft.is_empty:
+        found = self._draft.found
+        if found is None:
             raise FlowNotFoundError(self.flow_id)
-        return self._draft.state
+        return found
 
     @property
     def is_starting(self) -> bool:
@@ -68,6 +78,7 @@ class Turn:
         recorded = Recorded(event=event, sequence=self._sequence + len(self.events), at=self.facts.now)
         self.events.append(recorded)
         self._draft.fold(recorded)
+        self.findings.clear()
         if isinstance(event, _STEP_EVENTS):
             self.unsettled.append(event.step_id)
 

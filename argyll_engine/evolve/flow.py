@@ -7,11 +7,11 @@ containers change: the state that was thawed keeps its own.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
 from argyll_engine.errors import BrokenError
+from argyll_engine.evolve.changed import change, changed
 from argyll_engine.model.events import (
     AttributeSet,
     CompFailed,
@@ -58,29 +58,31 @@ COUNTS: Final = (
 class FlowDraft:
     """A flow being folded. `state` is the flow so far; read it freely, keep it only after the last fold."""
 
-    __slots__ = ("_owned", "_state")
+    __slots__ = ("_is_ours", "_owned", "found")
 
     def __init__(self, state: FlowState | None) -> None:
-        self._state = state
+        self.found = state
+        """The flow so far; None before its first event."""
+        self._is_ours = False  # whether `found` is our own copy, which may be changed in place
         self._owned: dict[int, Any] = {}  # held, so that no id is used again while the draft lives
 
     @property
     def state(self) -> FlowState:
         """The flow so far. Raises BrokenError before its first event."""
-        if self._state is None:
+        if self.found is None:
             raise BrokenError("a flow's log must begin with flow_started")
-        return self._state
+        return self.found
 
     @property
     def is_empty(self) -> bool:
         """Whether no event was folded yet."""
-        return self._state is None
+        return self.found is None
 
     def fold(self, recorded: Recorded) -> None:
         """Take one event in; types that are not of a flow are ignored."""
         event = recorded.event
         if isinstance(event, FlowStarted):
-            self._state = _started(event, recorded.at)
+            self.found, self._is_ours = _started(event, recorded.at), True
             return
         apply = FOLDS.get(type(event))
         if apply is not None:
@@ -92,12 +94,15 @@ class FlowDraft:
 
     def change(self, **fields: Any) -> None:
         """Set fields of the flow itself."""
-        self._state = replace(self.state, **fields)
+        if self._is_ours:
+            change(self.found, **fields)
+        else:
+            self.found, self._is_ours = changed(self.state, **fields), True
 
     def change_execution(self, step_id: StepID, **fields: Any) -> None:
         """Set fields of an execution."""
         executions = self._own("executions", self.state.executions)
-        executions[step_id] = replace(executions[step_id], **fields)
+        executions[step_id] = changed(executions[step_id], **fields)
 
     def change_work(self, step_id: StepID, token: Token, **fields: Any) -> None:
         """Set fields of a work item and keep count; an unknown token is ignored."""
@@ -105,7 +110,7 @@ class FlowDraft:
         if token not in ex.work_items:
             return
         before = ex.work_items[token]
-        after = replace(before, **fields)
+        after = changed(before, **fields)
         items = ex.work_items.with_item(token, after)
         self.change_execution(step_id, work_items=items, **self._tally(ex, token, before, after))
 

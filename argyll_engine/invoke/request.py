@@ -19,6 +19,8 @@ ENVELOPE: Final = "envelope"
 """The older protocol, which wraps the arguments and tells the metadata in the body. Source: the contract, http §7.2."""
 
 USER_AGENT: Final = "Argyll-Engine/0.1"
+TRACEPARENT: Final = "traceparent"
+"""Source: W3C Trace Context, §3.2."""
 _JSON: Final = "application/json"
 _TURNED_INTO_GET: Final = frozenset({301, 302, 303})
 _KEPT_AS_IS: Final = frozenset({307, 308})
@@ -71,6 +73,8 @@ def build_compensation(compensation: Compensation) -> HttpRequest | Failed:
         "Argyll-Receipt-Token": compensation.token,
         "Content-Type": _JSON,
     }
+    if compensation.traceparent:
+        headers[TRACEPARENT] = compensation.traceparent
     output = None if compensation.outputs is None else dict(compensation.outputs)
     body = msgspec.json.encode({"input": dict(compensation.inputs), "output": output}, order="sorted")
     return HttpRequest(method="POST", url=url, headers=headers, body=body)
@@ -107,6 +111,7 @@ def _context_headers(invocation: Invocation) -> dict[str, str]:
         "Argyll-Step-ID": invocation.step_id,
         "Argyll-Receipt-Token": invocation.token,
         "Argyll-Webhook-URL": invocation.webhook_url,
+        TRACEPARENT: invocation.traceparent,
     }
     return {name: value for name, value in headers.items() if value}
 

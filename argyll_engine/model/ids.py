@@ -23,6 +23,8 @@ CLUSTER_STREAM: Final[StreamID] = ("cluster",)
 
 MAX_FLOW_ID_BYTES: Final = 256
 CHILD_SEPARATOR: Final = ":"
+CANARY_PREFIX: Final = ":canary:"
+"""What the ids of canary flows begin with; no other id begins so, and lists take them for children: they have none."""
 
 PREFIX_CHARACTERS: Final = r"[A-Za-z0-9_.\-+ ]"
 """What may stand in the prefix of an id, as a class of a regular expression."""
@@ -58,3 +60,13 @@ def child_flow_id(flow_id: FlowID, step_id: StepID, token: Token) -> FlowID:
 def is_child(flow_id: str) -> bool:
     """Whether a flow was started by a flow step; only the engine makes such ids."""
     return CHILD_SEPARATOR in flow_id
+
+
+def root_of(flow_id: FlowID) -> FlowID:
+    """The flow at the top of a flow's ancestry; a root flow itself."""
+    return FlowID(flow_id.partition(CHILD_SEPARATOR)[0])
+
+
+def is_canary(flow_id: str) -> bool:
+    """Whether a flow was started by a probe, to see that flows run; nobody else is to see it."""
+    return flow_id.startswith(CANARY_PREFIX)

@@ -14,7 +14,7 @@ class Invocation:
     """A work item ready to be called.
 
     `arguments` by inner name, complete (const and meta included); `webhook_url` is empty unless the step is
-    asynchronous.
+    asynchronous; `traceparent` is empty unless the call is traced.
     """
 
     flow_id: FlowID
@@ -24,6 +24,7 @@ class Invocation:
     step: Step
     arguments: Mapping[Name, JSONValue]
     webhook_url: str = ""
+    traceparent: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +37,7 @@ class Compensation:
     step: Step
     inputs: Mapping[Name, JSONValue]
     outputs: Mapping[str, JSONValue] | None
+    traceparent: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,7 +32,10 @@ class Cursor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FlowQuery:
-    """Filters are joined by AND; empty ones do not filter. `limit` of 0 means all. Children are never listed."""
+    """Filters are joined by AND; empty ones do not filter. `limit` of 0 means all. Children are never listed.
+
+    `archived` True asks for archived flows only, False for the others.
+    """
 
     id_prefix: str = ""
     labels: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
@@ -40,6 +43,7 @@ class FlowQuery:
     limit: int = 0
     sort: Sort = Sort.RECENT_ASC
     cursor: Cursor | None = None
+    archived: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +53,14 @@ class FlowItem:
     id: FlowID
     status: FlowStatus
     at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlowStanding:
+    """What the index says of one flow, children too: the indexed status, and whether the flow is archived."""
+
+    status: FlowStatus
+    is_archived: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -90,7 +90,10 @@ class WorkConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """A registered definition: what it needs, what it gives, how it is invoked."""
+    """A registered definition: what it needs, what it gives, how it is invoked.
+
+    Its inputs, outputs and arguments are sorted out once, for decisions ask for them all the time.
+    """
 
     id: StepID
     name: str
@@ -103,18 +106,27 @@ class Step:
     predicate: ScriptConfig | None = None
     work_config: WorkConfig | None = None
     memoizable: bool = False
+    _inputs: tuple[tuple[Name, AttributeSpec], ...] = field(init=False, repr=False, compare=False)
+    _outputs: tuple[Name, ...] = field(init=False, repr=False, compare=False)
+    _argument_names: tuple[Name, ...] | None = field(init=False, repr=False, compare=False)
 
-    def inputs(self) -> Iterator[tuple[Name, AttributeSpec]]:
+    def __post_init__(self) -> None:
+        ordered = sorted(self.attributes.items())
+        object.__setattr__(self, "_inputs", tuple(pair for pair in ordered if pair[1].is_input))
+        object.__setattr__(self, "_outputs", tuple(name for name, spec in ordered if spec.role == Role.OUTPUT))
+        object.__setattr__(self, "_argument_names", None)
+
+    def inputs(self) -> tuple[tuple[Name, AttributeSpec], ...]:
         """Required and optional attributes, by name in order."""
-        return ((name, spec) for name, spec in sorted(self.attributes.items()) if spec.is_input)
+        return self._inputs
 
     def required_inputs(self) -> Iterator[tuple[Name, AttributeSpec]]:
         """Required attributes, by name in order."""
-        return ((name, spec) for name, spec in self.inputs() if spec.role == Role.REQUIRED)
+        return ((name, spec) for name, spec in self._inputs if spec.role == Role.REQUIRED)
 
     def outputs(self) -> tuple[Name, ...]:
         """Outer names of what the step produces, in order."""
-        return tuple(sorted(name for name, spec in self.attributes.items() if spec.role == Role.OUTPUT))
+        return self._outputs
 
     @property
     def is_compensated(self) -> bool:
@@ -124,5 +136,9 @@ class Step:
 
     def argument_names(self) -> tuple[Name, ...]:
         """Inner names of everything the step sees, sorted as byte strings. Source: the contract, scripts §1.2."""
-        names = {spec.inner_name(name) for name, spec in self.attributes.items() if spec.is_argument}
-        return tuple(sorted(names, key=lambda name: name.encode("utf-8", "surrogatepass")))
+        if self._argument_names is None:
+            names = {spec.inner_name(name) for name, spec in self.attributes.items() if spec.is_argument}
+            ordered = tuple(sorted(names, key=lambda name: name.encode("utf-8", "surrogatepass")))
+            object.__setattr__(self, "_argument_names", ordered)
+            return ordered
+        return self._argument_names

@@ -16,6 +16,9 @@ from argyll_engine.model.flow import ExecutionState, WorkState, WorkStatus
 from argyll_engine.model.ids import JSONValue, Name, Token
 from argyll_engine.model.step import MAX_WORK_ITEMS, Step
 
+MOST_OFFERED: Final = 256
+"""Items of one step that may wait in queues at once: with thousands, flows that come later would wait for all."""
+
 FIRST_ATTEMPT: Final = 1
 """The only attempt that may be answered with a remembered result. Source: the contract, execution §5."""
 
@@ -53,12 +56,12 @@ def parallelism(step: Step) -> int:
 
 
 def startable(step: Step, ex: ExecutionState, now: datetime) -> tuple[Token, ...]:
-    """Tokens of the pending items that have a free slot now, in item order."""
+    """Tokens of the pending items that have a free slot now, in item order; of very many only the first."""
     items = ex.work_items
     retries = sorted((token for token in ex.retrying_items if is_due(items[token], now)), key=lambda t: items[t].index)
     fresh = (token for token, item in items.items_from(ex.fresh_from) if item.is_fresh)
     due = merge(retries, fresh, key=lambda t: items[t].index) if retries else fresh
-    return tuple(islice(due, max(free_slots(step, ex), 0)))
+    return tuple(islice(due, min(max(free_slots(step, ex), 0), MOST_OFFERED)))
 
 
 def free_slots(step: Step, ex: ExecutionState) -> int:

@@ -56,3 +56,16 @@ class ScriptLimits:
     def result_refusal(self) -> str:
         """The error of a run whose result is too large."""
         return f"script result is larger than {self.max_result_bytes} bytes"
+
+
+_WORDS: Final = (
+    ("memory", "script exceeded its memory limit"),
+    ("time", "script exceeded its time limit"),
+    ("result", "script result is larger than"),
+    ("steps", "script exceeded its limit of"),
+)
+
+
+def limit_of(error: str) -> str:
+    """Which limit a run has met, by the text of its error: memory, time, result or steps; empty for none."""
+    return next((limit for limit, words in _WORDS if words in error), "")

@@ -42,7 +42,7 @@ def connect(config: RedisConfig, timeout_seconds: float = DEFAULT_TIMEOUT_SECOND
     sentinels = config.sentinels()
     if sentinels is None:
         return Redis.from_url(config.url(), **options)
-    options |= {"db": sentinels.db, "password": sentinels.password or None}
+    options |= {"db": sentinels.db, "username": sentinels.user or None, "password": sentinels.password or None}
     # redis-py gives no types for its sentinels.
     watchers = Sentinel(sentinels.hosts, **_options(timeout_seconds))  # type: ignore[no-untyped-call]
     primary: Redis = watchers.master_for(sentinels.primary, **options)  # type: ignore[no-untyped-call]

@@ -20,13 +20,46 @@ def escape(part: str) -> str:
     return part
 
 
-class Keys:
-    """Builds the keys of one store from its prefix."""
+class _ArchiveKeys:
+    """Those of archiving, and what all keys share."""
 
     __slots__ = ("_root",)
 
     def __init__(self, prefix: str) -> None:
         self._root = f"{{{prefix}}}:"
+
+    def archived(self, status: FlowStatus) -> str:
+        """Root flows of one indexed status that are archived."""
+        return f"{self._root}idx:archived:{status}"
+
+    def family(self, stream_id: StreamID) -> str:
+        """Children of a root flow, at any depth."""
+        return f"{self._stream(stream_id)}:family"
+
+    def archiving(self) -> str:
+        """Until when each flow that is being archived is leased."""
+        return f"{self._root}archiving"
+
+    def archivers(self) -> str:
+        """Who holds those leases."""
+        return f"{self._root}archiving:owners"
+
+    def erasures(self) -> str:
+        """How often flows were erased."""
+        return f"{self._root}erasures"
+
+    def audit(self) -> str:
+        """The audit log."""
+        return f"{self._root}audit"
+
+    def _stream(self, stream_id: StreamID) -> str:
+        return self._root + _SEPARATOR.join(map(escape, stream_id))
+
+
+class Keys(_ArchiveKeys):
+    """Builds the keys of one store from its prefix."""
+
+    __slots__ = ()
 
     def events(self, stream_id: StreamID) -> str:
         """Log of a stream."""
@@ -51,6 +84,10 @@ class Keys:
     def label(self, name: str, value: str) -> str:
         """Root flows that carry one label."""
         return f"{self._root}idx:label:{escape(name)}:{escape(value)}"
+
+    def schema(self) -> str:
+        """Which form the keys of the store have."""
+        return f"{self._root}schema"
 
     def feed(self) -> str:
         """Notes of what was committed, in commit order."""
@@ -83,6 +120,3 @@ class Keys:
     def memo_order(self) -> str:
         """The order in which those results were last used."""
         return f"{self._root}memo:order"
-
-    def _stream(self, stream_id: StreamID) -> str:
-        return self._root + _SEPARATOR.join(map(escape, stream_id))

@@ -12,11 +12,14 @@ from threading import Condition
 from time import monotonic
 from typing import Final
 
+from argyll_engine.codec.digests import digest_to_text
+from argyll_engine.model.digest import FlowDigest
 from argyll_engine.model.flow import FlowStatus
-from argyll_engine.model.ids import FlowID, StepID, StreamID, Token, is_child
+from argyll_engine.model.ids import FlowID, StepID, StreamID, Token, flow_stream, is_child
 from argyll_engine.model.invocation import Succeeded
-from argyll_engine.model.listing import FlowItem, FlowPage, FlowQuery, Sort
+from argyll_engine.model.listing import FlowItem, FlowPage, FlowQuery, FlowStanding, Sort
 from argyll_engine.ports import (
+    AuditRecord,
     Commit,
     CommitResult,
     Committed,
@@ -55,7 +58,8 @@ class _Log:
 class MemoryBackend:
     """What the stores share. `queues` holds the messages committed to each queue key, oldest first.
 
-    `acknowledged` holds the delivery tags that commits have acknowledged, `feed` the newest notes of all commits.
+    `acknowledged` holds the delivery tags that commits have acknowledged, `feed` the newest notes of all commits,
+    `digests` those of archived flows, `archiving` owner and end of each lease of a flow by an archiver.
     """
 
     lock: Condition = field(default_factory=Condition)
@@ -73,6 +77,20 @@ class MemoryBackend:
     feed: list[Note] = field(default_factory=list)
     feed_max_length: int = 10_000
     note_count: int = 0
+    digests: dict[StreamID, FlowDigest] = field(default_factory=dict)
+    erasures: int = 0
+    archiving: dict[FlowID, tuple[str, int]] = field(default_factory=dict)
+    audit: list[AuditRecord] = field(default_factory=list)
+
+    def note(self, stream_id: StreamID, first_sequence: int, next_sequence: int) -> None:
+        """Leave a note in the feed; the caller holds the lock."""
+        self.note_count += 1
+        position = (self.note_count, 0)
+        self.feed.append(
+            Note(position=position, stream_id=stream_id, first_sequence=first_sequence, next_sequence=next_sequence)
+        )
+        del self.feed[: -self.feed_max_length]
+        self.lock.notify_all()
 
 
 class MemoryEventStore:
@@ -80,10 +98,12 @@ class MemoryEventStore:
 
     def __init__(self, backend: MemoryBackend, *, trimmed: bool = False) -> None:
         self._backend, self._trimmed = backend, trimmed
+        self._erasures = 0
 
     def load(self, requests: Sequence[LoadRequest]) -> Sequence[Stream]:
         """The streams, in the order of the requests."""
         with self._backend.lock:
+            self._erasures = self._backend.erasures
             return tuple(map(self._load, requests))
 
     def commit(self, commits: Sequence[Commit]) -> Sequence[CommitResult]:
@@ -100,7 +120,7 @@ class MemoryEventStore:
         with self._backend.lock:
             log = self._log(stream_id)
             covered = log.snapshot.sequence if log.snapshot else 0
-            if not covered < snapshot.sequence <= log.next_sequence:
+            if stream_id in self._backend.digests or not covered < snapshot.sequence <= log.next_sequence:
                 return
             log.snapshot = snapshot
             if self._trimmed:
@@ -112,7 +132,10 @@ class MemoryEventStore:
 
     def _load(self, request: LoadRequest) -> Stream:
         log = self._log(request.stream_id)
+        digest = self._backend.digests.get(request.stream_id)
         known = request.known if request.known <= log.next_sequence else 0
+        if digest is not None and known < log.next_sequence:
+            known = 0
         snapshot = log.snapshot if known == 0 or known < log.trimmed else None
         first = snapshot.sequence if snapshot else known
         return Stream(
@@ -121,35 +144,28 @@ class MemoryEventStore:
             first_sequence=first,
             events=log.after(first),
             next_sequence=log.next_sequence,
+            digest=None if digest is None else digest_to_text(digest),
+            erasures=self._backend.erasures,
         )
 
     def _commit(self, commit: Commit) -> CommitResult:
         with self._backend.lock:
             log = self._log(commit.stream_id)
             expected, next_sequence = commit.expected_sequence, log.next_sequence
+            if commit.stream_id in self._backend.digests:
+                return SequenceConflict(next_sequence=next_sequence, missed=())
             if expected != next_sequence:
                 has_missed = log.trimmed <= expected < next_sequence
                 missed = log.after(expected) if has_missed else ()
                 return SequenceConflict(next_sequence=next_sequence, missed=missed)
+            if expected and self._erasures != self._backend.erasures:
+                return SequenceConflict(next_sequence=next_sequence, missed=())
             if commit.events:
                 self._backend.logs[commit.stream_id] = log
                 log.events += commit.events
-                self._note(commit, log.next_sequence)
+                self._backend.note(commit.stream_id, expected, log.next_sequence)
             self._apply(commit)
             return Committed(next_sequence=log.next_sequence)
-
-    def _note(self, commit: Commit, next_sequence: int) -> None:
-        backend = self._backend
-        backend.note_count += 1
-        note = Note(
-            position=(backend.note_count, 0),
-            stream_id=commit.stream_id,
-            first_sequence=commit.expected_sequence,
-            next_sequence=next_sequence,
-        )
-        backend.feed.append(note)
-        del backend.feed[: -backend.feed_max_length]
-        backend.lock.notify_all()
 
     def _apply(self, commit: Commit) -> None:
         backend, flow_id = self._backend, FlowID(commit.stream_id[-1])
@@ -165,8 +181,7 @@ class MemoryEventStore:
             self._enter(commit.index)
         for entry in commit.entries:
             backend.queues.setdefault(entry.key, []).append(entry.payload)
-        if commit.delivery_tag:
-            backend.acknowledged.add(commit.delivery_tag)
+        backend.acknowledged.update(commit.delivery_tags)
 
     def _enter(self, change: IndexChange) -> None:
         backend, flow_id = self._backend, change.flow_id
@@ -219,11 +234,12 @@ class MemoryFlowIndex:
     def __init__(self, backend: MemoryBackend) -> None:
         self._backend = backend
 
-    def status(self, flow_id: FlowID) -> FlowStatus | None:
-        """The indexed status; None for an unknown flow."""
+    def standing(self, flow_id: FlowID) -> FlowStanding | None:
+        """The indexed status, and whether the flow is archived; None for an unknown flow."""
         with self._backend.lock:
             row = self._backend.flows.get(flow_id)
-        return row.status if row else None
+            is_archived = flow_stream(flow_id) in self._backend.digests
+        return FlowStanding(status=row.status, is_archived=is_archived) if row else None
 
     def query(self, query: FlowQuery) -> FlowPage:
         """One page of root flows."""
@@ -240,6 +256,7 @@ class MemoryFlowIndex:
             not is_child(row.id)
             and row.id.startswith(query.id_prefix)
             and row.status in wanted_statuses(query)
+            and query.archived in (None, flow_stream(row.id) in self._backend.digests)
             and query.labels.items() <= self._backend.labels.get(row.id, {}).items()
         )
 

@@ -12,7 +12,7 @@ from typing import Any
 from redis import Redis
 
 from argyll_engine.model.flow import FlowStatus
-from argyll_engine.model.ids import StreamID, is_child
+from argyll_engine.model.ids import StreamID, flow_stream, is_child, root_of
 from argyll_engine.ports import (
     Commit,
     CommitResult,
@@ -73,7 +73,8 @@ class RedisEventStore:
         self._keys = keys = Keys(prefix)
         self._scripts = ScriptRunner(client, store_name)
         self._commit, self._load, self._snapshot = map(read_script, ("commit", "load", "snapshot"))
-        self._indexes = (keys.statuses(), keys.due(), *map(keys.status, FlowStatus), keys.feed())
+        self._indexes = (keys.statuses(), keys.due(), *map(keys.status, FlowStatus), keys.feed(), keys.erasures())
+        self._erasures = ""
         self._feed_max_length = feed_max_length
         self._deliveries = deliveries
         self._unacked = (unacked_key, unacked_index_key) if unacked_key and unacked_index_key else ()
@@ -87,6 +88,8 @@ class RedisEventStore:
             StoreUnavailableError: Redis does not answer, or its state does not allow it.
         """
         answers = self._scripts.run([self._load_call(request) for request in requests])
+        if answers:
+            self._erasures = answers[-1][-1].decode()
         return tuple(map(_stream, requests, answers))
 
     def commit(self, commits: Sequence[Commit]) -> Sequence[CommitResult]:
@@ -112,22 +115,23 @@ class RedisEventStore:
         self._scripts.run([ScriptCall(self._snapshot, keys, args)])
 
     def _load_call(self, request: LoadRequest) -> ScriptCall:
-        keys = (self._keys.events(request.stream_id), self._keys.snapshot(request.stream_id))
+        stream_id = request.stream_id
+        keys = (self._keys.events(stream_id), self._keys.snapshot(stream_id), self._keys.erasures())
         return ScriptCall(self._load, keys, (request.known,))
 
     def _commit_call(self, commit: Commit) -> ScriptCall:
         stream_id, index = commit.stream_id, commit.index
         flow_id = index.flow_id if index else stream_id[-1]
         is_root = not is_child(flow_id)
-        labels = [pair for pair in index.labels.items() if all(pair)] if index and is_root else []
+        sets = self._sets(commit)
         queues = _by_queue(commit.entries)
-        delivery, delivery_keys = self._delivery(commit.delivery_tag)
+        deliveries, delivery_keys = self._delivered(commit.delivery_tags)
         keys = [
             self._keys.events(stream_id),
             self._keys.snapshot(stream_id),
             self._keys.claims(stream_id),
             *self._indexes,
-            *(self._keys.label(name, value) for name, value in labels),
+            *sets,
             *queues,
             *delivery_keys,
         ]
@@ -138,15 +142,16 @@ class RedisEventStore:
             flow_id,
             int(is_root),
             "" if commit.due_at_ms is None else commit.due_at_ms,
-            delivery,
+            len(deliveries),
             len(commit.events),
             len(commit.claims),
             len(commit.released),
-            len(labels),
+            len(sets),
             len(queues),
             feed_name(stream_id),
             self._feed_max_length,
             self._deliveries.group if self._deliveries else "",
+            self._erasures,
             *commit.events,
             *(part for claim in commit.claims for part in (claim.token, claim.worker_id)),
             *commit.released,
@@ -155,14 +160,31 @@ class RedisEventStore:
             args += (entries[0].form, len(entries), entries[0].wake)
             for entry in entries:
                 args += (entry.due_ms, entry.payload) if entry.form is QueueForm.DELAYED else (entry.payload,)
+        args += deliveries
         return ScriptCall(self._commit, keys, args)
 
-    def _delivery(self, tag: str) -> tuple[str, tuple[str, ...]]:
-        """What the script acknowledges, and the keys where that is noted; nothing if the broker is elsewhere."""
-        if tag and self._deliveries is not None:
-            stream, entry_id = self._deliveries.split(tag)
-            return entry_id, (stream,)
-        return (tag, self._unacked) if tag and self._unacked else ("", ())
+    def _sets(self, commit: Commit) -> list[str]:
+        """The sets that a flow joins with its first commit: those of its labels, or a child its family's."""
+        index = commit.index
+        if index is None:
+            return []
+        if is_child(index.flow_id):
+            is_first = commit.expected_sequence == 0
+            return [self._keys.family(flow_stream(root_of(index.flow_id)))] if is_first else []
+        return [self._keys.label(name, value) for name, value in index.labels.items() if name and value]
+
+    def _delivered(self, tags: Sequence[str]) -> tuple[list[str], tuple[str, ...]]:
+        """What the script acknowledges, and the keys where that is noted; nothing if the broker is elsewhere.
+
+        In streams each delivery is named with the place of its stream among those keys.
+        """
+        if self._deliveries is None or not tags:
+            return (list(tags), self._unacked) if self._unacked else ([], ())
+        places: dict[str, str] = {}
+        deliveries: list[str] = []
+        for stream, entry_id in map(self._deliveries.split, tags):
+            deliveries += (places.setdefault(stream, str(len(places) + 1)), entry_id)
+        return deliveries, tuple(places)
 
 
 def _by_queue(entries: Sequence[QueueEntry]) -> dict[str, list[QueueEntry]]:
@@ -174,13 +196,15 @@ def _by_queue(entries: Sequence[QueueEntry]) -> dict[str, list[QueueEntry]]:
 
 
 def _stream(request: LoadRequest, answer: list[Any]) -> Stream:
-    next_sequence, first, payload, events = answer
+    next_sequence, first, payload, events, digest, erasures = answer
     return Stream(
         stream_id=request.stream_id,
         snapshot=None if payload is None else Snapshot(sequence=first, payload=payload),
         first_sequence=first,
         events=tuple(events),
         next_sequence=next_sequence,
+        digest=digest,
+        erasures=int(erasures),
     )
 
 

@@ -14,6 +14,8 @@ from argyll_engine.dispatch import BEAT_QUEUE, CHECK_HEALTH, QUEUES, STEPS_QUEUE
 from argyll_engine.transport import SCHEMES as STREAM_SCHEMES
 
 APP_NAME: Final = "argyll"
+MOST_READ: Final = 256
+"""Messages that a worker reads at once, if they take little time."""
 
 
 def make_celery(config: EngineConfig) -> Celery:
@@ -68,7 +70,11 @@ def _every(task: str, interval_seconds: float) -> dict[str, Any]:
 def _transport_options(config: EngineConfig) -> dict[str, Any]:
     if config.broker_url == "" or config.broker_url.startswith(STREAM_SCHEMES):
         # Consumers show that they live as often as workers do; no time limit of a task depends on it.
-        return {"visibility_timeout": config.worker_lease_seconds, "global_keyprefix": queue_key_prefix(config)}
+        return {
+            "visibility_timeout": config.worker_lease_seconds,
+            "global_keyprefix": queue_key_prefix(config),
+            "read_size": MOST_READ,
+        }
     options: dict[str, Any] = {"visibility_timeout": config.visibility_timeout_seconds}
     if shares_flow_redis(config):
         options |= config.flow_redis.broker_options() | {"global_keyprefix": queue_key_prefix(config)}

@@ -17,6 +17,7 @@ from argyll_engine.dispatch import (
 )
 from argyll_engine.errors import TransientError
 from argyll_engine.model.ids import FlowID, StepID, Token
+from argyll_engine.tasks.batches import MemberRequest, Together
 from argyll_engine.wiring import Worker
 
 log = logs.get(__name__)
@@ -30,10 +31,15 @@ _WHEN_AWAY: dict[str, Any] = {
 }
 
 
-def register_tasks(app: Celery, worker: Worker) -> None:
-    """Give the app its tasks, bound to the parts of one worker process."""
+def register_tasks(app: Celery, worker: Worker, *, commits_settle: bool = False) -> None:
+    """Give the app its tasks, bound to the parts of one worker process.
 
-    @app.task(name=RUN_WORK, bind=True, **_WHEN_AWAY)
+    Args:
+        commits_settle: whether a commit acknowledges the messages that caused it.
+    """
+    together = Together(worker.runner.run_together, settles=commits_settle)
+
+    @app.task(name=RUN_WORK, bind=True, Strategy=together, Request=MemberRequest, **_WHEN_AWAY)
     def run_work(self: Any, flow_id: str, step_id: str, token: str, attempt: int) -> None:
         """Invoke one attempt of a work item."""
         tag = (self.request.properties or {}).get("delivery_tag", "")

@@ -19,6 +19,8 @@ from kombu.log import get_logger
 from argyll_engine.transport import scripts
 from argyll_engine.transport.clients import tolerant
 from argyll_engine.transport.consumer import Consumer, Delivery
+from argyll_engine.transport.message import Message
+from argyll_engine.transport.pace import Pace
 from argyll_engine.transport.qos import QoS as Deliveries
 from argyll_engine.transport.queues import QueueChannel
 from argyll_engine.transport.settlements import Settlement
@@ -35,11 +37,13 @@ class Channel(QueueChannel):
 
     _qos: Any
     QoS: Any = Deliveries
+    Message: Any = Message
 
     def __init__(self, connection: Any, **kwargs: Any) -> None:
         super().__init__(connection, **kwargs)
         self._consumer: Consumer | None = None
         self._no_ack: set[str] = set()
+        self._pace = Pace(self.options.read_size)
 
     @property
     def consumer(self) -> Consumer | None:
@@ -91,8 +95,14 @@ class Channel(QueueChannel):
             return 0
         if consumer.waiting.is_overdue(self.options.socket_timeout):
             raise ConnectionError("Redis does not answer")
-        limit = 0 if consumer.ready or consumer.waiting.pending else self._credit()
+        limit = 0
+        if not consumer.ready and not consumer.waiting.pending:
+            self._pace.end()
+            limit = self._credit()
+        before = len(consumer.ready)
         consumer.read(limit)
+        if limit:
+            self._pace.begin(len(consumer.ready) - before)
         until = time.monotonic() + self.options.turn_seconds
         delivered = 0
         while consumer.ready and self.deliveries.can_consume():
@@ -129,7 +139,7 @@ class Channel(QueueChannel):
         if "can_consume" in vars(deliveries):  # Celery's worker_disable_prefetch counts for itself
             return 1
         limit = deliveries.can_consume_max_estimate()
-        return self.options.read_size if limit is None else min(limit, self.options.read_size)
+        return self._pace.limit if limit is None else min(limit, self._pace.limit)
 
     def _hand_over(self, delivery: Delivery) -> None:
         payload = self._decoded(delivery)

@@ -37,10 +37,10 @@ def open_client(broker_url: str, options: Options, ssl: Mapping[str, Any] | None
     parts = urlsplit(url)
     userinfo, _, hosts = parts.netloc.rpartition("@")
     primary, _, db = parts.path.strip("/").partition("/")
-    password = unquote(userinfo.partition(":")[2]) or None
+    user, _, password = map(unquote, userinfo.partition(":"))
     watchers = Sentinel([_host(text) for text in hosts.split(",")], **_settings(options))  # type: ignore[no-untyped-call]
     client: Redis = watchers.master_for(  # type: ignore[no-untyped-call]
-        primary, db=int(db or 0), password=password, **settings
+        primary, db=int(db or 0), username=user or None, password=password or None, **settings
     )
     return client
 

@@ -112,7 +112,15 @@ def seal(
     if due is not None:
         # The worker must not wait again for what waited here.
         message = {**message, "headers": {**message["headers"], "eta": None}}
-    payload = encode(message)
+    return lay(keys, queue, encode(message), priority, due, now)
+
+
+def lay(keys: Keys, queue: str, payload: bytes, priority: int, due: datetime | None, now: datetime) -> Ready | Delayed:
+    """Where an encoded message goes that is due then (None: at once) and says nothing of an ETA itself.
+
+    Args:
+        priority: One of the steps of priorities of this deployment.
+    """
     if due is None or due <= now:
         return Ready(keys.stream(queue, priority), payload)
     # A member says its priority first: `3 {…}`.

@@ -6,12 +6,9 @@ supervisor too, which would start it again at once. Redis keeps an append-only f
 """
 
 import os
-import signal
-import socket
-import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,90 +20,21 @@ from argyll_engine.config import EngineConfig
 from argyll_engine.store.connect import connect
 from argyll_engine.tasks.app import make_celery
 from tests.acceptance.client import Client, eventually
+from tests.acceptance.part import Part, base_environment, free_port
 from tests.acceptance.queues import ListQueues, Queues, StreamQueues
+from tests.acceptance.rabbit import RabbitPart, RabbitQueues
 from tests.contract.redis_server import bundled_server
 
-ROOT = Path(__file__).parents[2]
 LEASE_SECONDS = 2.0
 """Long enough for a busy machine to refresh it in time."""
 GRACE_SECONDS = 1.0
 INTERVAL_SECONDS = 0.5
-STOP_SECONDS = 20
 BROKER_VARIABLE = "ARGYLL_TEST_BROKER"
-"""`redis` runs the suite on Celery's stock Redis transport; the default is our own."""
-ENDED = ("", "Z", "X")
-HALTED = (*ENDED, "T")
+"""`redis` runs the suite on Celery's stock Redis transport, `rabbitmq` on a RabbitMQ node for each stack; the default
+is our own transport."""
 STEPS, WORK = "steps", "work"
 WORKERS = (STEPS, WORK)
 """The kinds of workers, called like the queues that they serve."""
-
-
-class Part:
-    """One process: a command line that can be started, killed and started again."""
-
-    def __init__(self, argv: tuple[str, ...], environment: Mapping[str, str], log: Path) -> None:
-        self.argv, self.environment, self._log = argv, dict(environment), log
-        self._process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def is_running(self) -> bool:
-        """Whether the process is there."""
-        return self._process is not None and self._process.poll() is None
-
-    @property
-    def pid(self) -> int:
-        """Of the process, which must have been started."""
-        assert self._process is not None
-        return self._process.pid
-
-    def start(self) -> None:
-        """Start it, unless it runs."""
-        if not self.is_running:
-            with self._log.open("ab") as log:
-                self._process = subprocess.Popen(
-                    self.argv, cwd=ROOT, env=self.environment, stdout=log, stderr=subprocess.STDOUT
-                )
-
-    def kill(self) -> None:
-        """End it as -9 does: without a chance to tidy up."""
-        killed = self._signal_all(signal.SIGKILL)
-        if self._process is not None:
-            self._process.wait()
-        eventually("the end of all processes", lambda: all(map(_has_ended, killed)))
-
-    def pause(self) -> None:
-        """Let it hang: it holds what it has and does nothing."""
-        self._signal_all(signal.SIGSTOP)
-
-    def resume(self) -> None:
-        """Let it go on."""
-        self._signal_all(signal.SIGCONT)
-
-    def _signal_all(self, number: signal.Signals) -> tuple[int, ...]:
-        """The processes that got the signal: this one first, so that it starts nothing again, then those below it."""
-        if self._process is None or not self.is_running:
-            return ()
-        top = self._process.pid
-        self._process.send_signal(signal.SIGSTOP)  # so that it forks nothing while we look
-        eventually("its halt", lambda: _state_of(Path(f"/proc/{top}")) in HALTED)
-        pids = (top, *processes_below(top))
-        for pid in pids:
-            with suppress(ProcessLookupError):
-                os.kill(pid, number)
-        return pids
-
-    def twin(self) -> "Part":
-        """Another process of the same command line."""
-        return Part(self.argv, self.environment, self._log)
-
-    def stop(self) -> None:
-        """End it in order, or by force after a while."""
-        if self._process is not None and self.is_running:
-            self._process.send_signal(signal.SIGTERM)
-            try:
-                self._process.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                self.kill()
 
 
 class RedisPart(Part):
@@ -119,7 +47,7 @@ class RedisPart(Part):
         options = {"port": "0", "unixsocket": str(self.socket), "dir": str(folder), "save": "", "daemonize": "no"}
         options |= {"appendonly": "yes", "appendfsync": "everysec"}
         argv = (str(bundled_server()), *(word for name, value in options.items() for word in (f"--{name}", value)))
-        super().__init__(argv, _base_environment(), folder / "redis.log")
+        super().__init__(argv, base_environment(), folder / "redis.log")
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
@@ -137,8 +65,10 @@ class Stack:
 
     def __init__(self, folder: Path, broker: RedisPart | None = None, **variables: str) -> None:
         self.redis = RedisPart(folder / "redis")
-        self.broker = broker
-        environment = _base_environment() | self._variables(folder) | variables
+        self.broker: RedisPart | RabbitPart | None = broker
+        if broker is None and os.environ.get(BROKER_VARIABLE) == "rabbitmq":
+            self.broker = RabbitPart(folder / "rabbit")
+        environment = base_environment() | self._variables(folder) | variables
         self.config = EngineConfig.from_env(environment)
         self.log = folder / "argyll.log"
         self.api = Part(_argyll("api", "--threads", "8"), environment, self.log)
@@ -155,7 +85,7 @@ class Stack:
             "ENGINE_REDIS_ADDR": address,
             "FLOW_REDIS_ADDR": address,
             "API_HOST": "127.0.0.1",
-            "API_PORT": str(_free_port()),
+            "API_PORT": str(free_port()),
             "WORKER_LEASE": f"{LEASE_SECONDS}s",
             "RECOVERY_GRACE": f"{GRACE_SECONDS}s",
             "RECOVERY_INTERVAL": f"{INTERVAL_SECONDS}s",
@@ -163,6 +93,8 @@ class Stack:
         }
 
     def _broker_variables(self) -> dict[str, str]:
+        if isinstance(self.broker, RabbitPart):
+            return {"CELERY_BROKER_URL": self.broker.url}
         if self.broker:
             return {"CELERY_BROKER_URL": f"redis+socket://{self.broker.socket}"}
         if os.environ.get(BROKER_VARIABLE) == "redis":
@@ -202,10 +134,10 @@ class Stack:
             twin.stop()
 
     @contextmanager
-    def second_api(self) -> Iterator[Client]:
-        """A client of one more API process, on a port of its own."""
-        port = str(_free_port())
-        part = Part(self.api.argv, {**self.api.environment, "API_PORT": port}, self.log)
+    def second_api(self, **variables: str) -> Iterator[Client]:
+        """A client of one more API process, on a port of its own and with more variables."""
+        port = str(free_port())
+        part = Part(self.api.argv, {**self.api.environment, "API_PORT": port, **variables}, self.log)
         part.start()
         try:
             yield Client(f"http://127.0.0.1:{port}")
@@ -238,12 +170,15 @@ class Stack:
     @contextmanager
     def broker_redis(self) -> Iterator[Redis]:
         """A client of the Redis that holds the queues."""
+        assert not isinstance(self.broker, RabbitPart)
         with Redis(unix_socket_path=str((self.broker or self.redis).socket)) as client:
             yield client
 
     @property
     def queues(self) -> Queues:
         """What lies in the broker."""
+        if isinstance(self.broker, RabbitPart):
+            return RabbitQueues(self.broker.url)
         if self.broker:
             return ListQueues(self.broker_redis, "")
         kind = StreamQueues if self.config.on_streams else ListQueues
@@ -298,42 +233,6 @@ class Stack:
 
 def _argyll(*words: str) -> tuple[str, ...]:
     return (sys.executable, "-P", "-m", "argyll_api.cli", *words)
-
-
-def processes_below(pid: int) -> tuple[int, ...]:
-    """The processes that a process has started, and those that they have."""
-    found: tuple[int, ...] = ()
-    for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in map(int, task.read_text().split()):
-            found += (child, *processes_below(child))
-    return found
-
-
-def _has_ended(pid: int) -> bool:
-    """Whether a process is gone, or an entry nobody has read; it is its last thread that closes its sockets."""
-    try:
-        threads = os.listdir(f"/proc/{pid}/task")
-    except FileNotFoundError:
-        return True
-    return all(_state_of(Path(f"/proc/{pid}/task/{thread}")) in ENDED for thread in threads)
-
-
-def _state_of(task: Path) -> str:
-    """The letter by which the kernel says how a process or a thread is; empty when it is gone."""
-    try:
-        return (task / "stat").read_text().rpartition(")")[2].split()[0]
-    except (FileNotFoundError, ProcessLookupError):
-        return ""
-
-
-def _base_environment() -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if name in ("HOME", "PATH", "LANG")}
-    return kept | {"PYTHONPATH": str(ROOT)}
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 def _answers(client: Redis) -> bool:

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from tests.acceptance.client import Client, fresh_id
-from tests.acceptance.stack import STEPS, Stack, processes_below
+from tests.acceptance.part import processes_below
+from tests.acceptance.stack import STEPS, Stack
 from tests.acceptance.steps import attributes, script
 
 TIME, MEMORY = "script exceeded its time limit of 1000 ms", "script exceeded its memory limit of 64 MB"

@@ -16,6 +16,7 @@ from argyll_api.asgi import Application
 from argyll_api.config import ApiConfig
 from argyll_api.http_protocol import HttpConnection
 from argyll_api.socket import Connection
+from argyll_api.starts import Starts
 from argyll_api.subscriptions import Switchboard
 from argyll_engine.codec import encode
 from argyll_engine.hub import Hub
@@ -36,8 +37,14 @@ class LiveServer:
         self.feed = MemoryFeed(self.workshop.backend)
         self.switchboard = Switchboard(Hub([(self.feed, KINDS)], patience_ms=20), self.workshop.engine.queries)
         app = create_app(ApiConfig(), self.workshop.engine, self.switchboard.count)
+        self.starts = Starts(self.workshop.engine, ApiConfig())
         application = Application(
-            app, self.switchboard, threads=2, max_body_bytes=ApiConfig().max_body_bytes, **options
+            app,
+            self.switchboard,
+            threads=2,
+            max_body_bytes=ApiConfig().max_body_bytes,
+            starts=self.starts,
+            **options,
         )
         config = uvicorn.Config(
             application, interface="asgi3", http=HttpConnection, ws=connection, loop="uvloop", lifespan="on",

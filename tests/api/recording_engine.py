@@ -5,9 +5,10 @@ from argyll_engine.errors import FlowNotFoundError, StepNotFoundError
 from argyll_engine.model.catalog import CatalogState
 from argyll_engine.model.cluster import ClusterState, HealthStatus, StepHealth
 from argyll_engine.model.flow import FlowStatus
-from argyll_engine.model.listing import FlowPage
+from argyll_engine.model.listing import FlowPage, FlowStanding
 from argyll_engine.model.plan import ExecutionPlan
 from argyll_engine.model.trial import TrialResult
+from argyll_engine.query import ServedFlow, ServedLog
 
 
 class RecordingQueries:
@@ -18,6 +19,7 @@ class RecordingQueries:
         self.catalog_state = CatalogState()
         self.cluster_state = ClusterState()
         self.flow_state = None
+        self.is_archived = False
         self.items = ()
         self.page = FlowPage(items=(), total=0)
         self.log = ()
@@ -53,17 +55,17 @@ class RecordingQueries:
         self._asked("flow_log", flow_id)
         if not self.log:
             raise FlowNotFoundError(flow_id)
-        return self.log
+        return ServedLog(events=self.log, is_archived=self.is_archived)
 
-    def flow(self, flow_id):
+    def served_flow(self, flow_id):
         """The flow state."""
         self._asked("flow", flow_id)
-        return self.flow_state
+        return ServedFlow(state=self.flow_state, next_sequence=1, is_archived=self.is_archived)
 
     def flow_status(self, flow_id):
         """Always active."""
         self._asked("flow_status", flow_id)
-        return FlowStatus.ACTIVE
+        return FlowStanding(status=FlowStatus.ACTIVE, is_archived=self.is_archived)
 
     def list_flows(self):
         """The rows."""

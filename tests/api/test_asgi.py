@@ -8,7 +8,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from argyll_api.asgi import Application, environ_of
+from argyll_api.asgi import Application
+from argyll_api.exchange import environ_of
 from tests.api.live_server import eventually, run, serving
 
 LIMIT = 10

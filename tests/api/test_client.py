@@ -221,6 +221,44 @@ def test_threads_may_share_a_client(server, client):
     assert set(started) == {item.id for item in client.flows.query(api.FlowQuery(limit=7))}
 
 
+# ---- many at once ------------------------------------------------------------------------------
+
+
+def test_many_starts(server, client, monkeypatch):
+    """Results in order, refusals among them, as many requests as it takes, and none before its results are used."""
+    monkeypatch.setattr("argyll_api.client.flows.STARTS_AT_ONCE", 2)
+    client.steps.register(SECOND)
+    starts = [api.Start(flow_id=f"F {n}", goals=["second"], init={"one": n} if n != 1 else {}) for n in range(5)]
+    results = client.flows.start_many(iter(starts))
+    assert api.StartResult(status=201, flow_id="f-0", error="") == next(results)
+    assert ["f-0"] == [item.id for item in client.flows.list()]
+    rest = list(results)
+    assert [400, 201, 201, 201] == [result.status for result in rest]
+    assert "required inputs not provided: [one]" == rest[0].error
+    assert [False, True, True, True] == [result.is_started for result in rest]
+    server.workshop.deliver_all()
+    assert "completed" == client.flows.wait("f-4").status
+
+
+def test_the_command_for_many_starts(server, client):
+    """A line a start; what is refused is shown and makes the exit code, and the same input again changes nothing."""
+    client.steps.register(SECOND)
+
+    def run(text, *words):
+        return CliRunner().invoke(flow_command, ["start-many", *words, "--url", server.url], input=text)
+
+    first = '{"id": "a", "goals": ["second"], "init": {"one": 1}}\n'
+    lines = first + '\n{"id": "b", "goals": ["second"], "labels": {"k": "v"}}\n'
+    for _ in range(2):
+        result = run(lines)
+        assert 1 == result.exit_code
+        assert "refused: b: required inputs not provided: [one]\n1 started, 1 refused\n" == result.stdout
+    assert '{"flow_id": "a", "status": 201, "error": ""}\n' == run(first, "--json").stdout
+    wrong = run('{"id": "c", "goals": ["second"], "init": {"one": [1, 2]}}\n{"goals": []}\n')
+    assert (1, True) == (wrong.exit_code, "line 2: no start of a flow" in wrong.stderr)
+    assert 1 == run("5").exit_code
+
+
 # ---- the commands that wait --------------------------------------------------------------------
 
 

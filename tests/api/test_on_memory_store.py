@@ -14,6 +14,7 @@ from argyll_engine.store.memory import (
     MemoryMemo,
     MemoryWorkLeases,
 )
+from argyll_engine.store.memory_archive import MemoryArchiveStore
 from argyll_engine.wiring import Stores, assemble_engine, assemble_parts
 from tests.fakes import ManualClock
 
@@ -50,6 +51,7 @@ def api():
         engine=MemoryEventStore(engine),
         flows=MemoryEventStore(flows),
         index=MemoryFlowIndex(flows),
+        archive=MemoryArchiveStore(flows),
         held=MemoryHeldFlows(flows),
         memo=MemoryMemo(engine, capacity=1),
         engine_leases=MemoryWorkLeases(engine),

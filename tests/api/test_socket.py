@@ -8,7 +8,8 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 from argyll_api.socket import Connection
-from argyll_engine.errors import StoreUnavailableError
+from argyll_engine.errors import ArchiveUnavailableError, StoreUnavailableError
+from argyll_engine.ports import ERASED_SEQUENCE
 from tests.api.live_server import RawSocket, eventually, serving
 
 TEXT, CLOSE, PING, PONG = 0x1, 0x8, 0x9, 0xA
@@ -193,12 +194,43 @@ def test_a_state_that_cannot_be_loaded_ends_the_connection(server, monkeypatch):
     def fail(path):
         raise StoreUnavailableError("flow", "told to fail")
 
-    monkeypatch.setattr(server.workshop.engine.queries, "aggregate", fail)
+    monkeypatch.setattr(server.workshop.engine.queries, "served_flow", fail)
     with server.connect() as sock:
         ask(sock, type="subscribe", data={"sub_id": "x", "aggregate_ids": [FLOW], "include_state": True})
         with pytest.raises(ConnectionClosed) as closed:
             sock.recv(timeout=10)
     assert closed.value.rcvd is None
+
+
+def test_an_erased_flow_ends_the_connections_that_named_it(server):
+    """What comes under its id from now on is another flow; whoever watches all of them goes on."""
+    with server.connect() as one, server.connect() as other:
+        server.commit(FLOW, 2)
+        subscribe(one, "x", FLOW)
+        subscribe(other, "x", ["flow"])
+        backend = server.workshop.backend
+        with backend.lock:
+            del backend.logs[tuple(FLOW)]
+            backend.note(tuple(FLOW), ERASED_SEQUENCE, ERASED_SEQUENCE + 1)
+        with pytest.raises(ConnectionClosed):
+            one.recv(timeout=10)
+        server.commit(FLOW)
+        assert 0 == receive(other)["sequence"]
+
+
+def test_an_archive_that_is_away_costs_nobody_else_a_subscription(server, monkeypatch):
+    """The flow is left out of the items, and the connection stays."""
+
+    def away(flow_id):
+        raise ArchiveUnavailableError(flow_id, "told to be away")
+
+    monkeypatch.setattr(server.workshop.engine.queries, "served_flow", away)
+    with server.connect() as sock:
+        assert [["catalog"]] == [
+            item["id"] for item in subscribe(sock, "x", FLOW, ["catalog"], include_state=True)["items"]
+        ]
+        server.commit(["catalog"])
+        assert ["catalog"] == receive(sock)["id"]
 
 
 def test_a_stream_that_lost_events_ends_its_connections(server):

@@ -284,10 +284,11 @@ def test_a_store_that_is_away_for_a_moment(server, monkeypatch):
 
 def test_a_feed_that_has_lost_notes(server, monkeypatch):
     """The logs tell what it does not."""
-    lost = []
+    entered, lost = [], []
     read = MemoryFeed.read
 
     def forgetful(self, after, patience_ms):
+        entered.append(after)
         reading = read(self, after, patience_ms)
         if lost or not reading.notes:
             return reading
@@ -296,7 +297,7 @@ def test_a_feed_that_has_lost_notes(server, monkeypatch):
 
     monkeypatch.setattr(MemoryFeed, "read", forgetful)
     request = Request(server)
-    eventually(lambda: is_watched(server))
+    eventually(lambda: is_watched(server) and entered)
     server.workshop.deliver_all()
     assert 200 == request.result()[0]
     assert lost

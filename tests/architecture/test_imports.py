@@ -37,6 +37,7 @@ class Rule:
 
 ENGINE = (
     # pure
+    Rule("model.digest", (), ("msgspec",)),
     Rule("model.*"),
     # msgspec here is a pure function between text and values: a step's answer, an argument, what a key is made of
     Rule("policy.outcome", ("model", "errors"), ("msgspec",)),
@@ -53,17 +54,30 @@ ENGINE = (
     Rule("address"),
     Rule("durations"),
     Rule("clock"),
-    Rule("variables", ("address", "durations")),
-    Rule("config", ("address", "durations", "errors", "model", "variables")),
-    Rule("log", ("address",)),
+    Rule("progress"),
+    Rule("metrics.processes"),
+    Rule("metrics.signs", ("log",)),
+    Rule("metrics.*", ("log", "model"), ("prometheus_client",)),
+    Rule("variable", ("address",)),
+    Rule("variables", ("address", "durations", "variable")),
+    Rule("config", ("address", "durations", "errors", "log", "model", "variables")),
+    Rule("redaction", ("address",)),
+    Rule("flow_log", ("log", "model")),
+    Rule("backup", ("aggregates", "codec", "errors", "model", "ports"), ("msgspec",)),
+    Rule("tracing.otel", ("log",), ("opentelemetry",)),
+    Rule("tracing.*", ("log", "model", "ports")),
+    Rule("log", ("redaction",)),
     Rule("codec.*", ("model", "errors"), ("msgspec",)),
     # shell
     Rule("cache", ("model",)),
     Rule("aggregates", ("model", "decide", "evolve", "react", "ports", "codec", "errors")),
     Rule("projections", (*SHELL, "aggregates", "cache")),
     Rule("executor", (*SHELL, "projections")),
-    Rule("query", (*SHELL, "plan", "policy", "projections")),
-    Rule("recovery", (*SHELL, "projections", "react")),
+    Rule("archived_flows", ("codec", "errors", "model", "ports")),
+    Rule("archive_changes", (*SHELL, "archived_flows", "projections")),
+    Rule("query", (*SHELL, "archived_flows", "plan", "policy", "projections")),
+    Rule("recovery", (*SHELL, "metrics", "projections", "react")),
+    Rule("memory_gate", ("errors", "model", "ports")),
     Rule("memo", ("errors", "log", "model", "policy", "ports")),
     Rule("health_view", (*SHELL, "projections")),
     Rule("health_checks", (*SHELL, "plan", "policy", "executor", "health_view", "projections")),
@@ -71,30 +85,73 @@ ENGINE = (
     Rule("script_health", (*SHELL, "executor", "health_view")),
     Rule("compensator", (*SHELL, "policy", "executor", "held_work", "projections")),
     Rule("child_flows", (*SHELL, "plan", "policy", "executor", "memo", "projections")),
+    Rule("patience", ("errors", "log")),
+    Rule("work_order", ("model", "policy", "errors", "executor", "log")),
+    Rule(
+        "script_runner",
+        (
+            *("model", "policy", "ports", "errors", "log", "executor", "held_work", "memo", "patience", "projections"),
+            *("script_health", "work_order"),
+        ),
+    ),
     Rule(
         "work_runner",
-        (*SHELL, "policy", "child_flows", "executor", "held_work", "memo", "projections", "script_health"),
+        (
+            *("model", "policy", "ports", "errors", "log", "child_flows", "executor", "held_work", "memo", "patience"),
+            *("projections", "script_health", "script_runner", "work_order"),
+        ),
     ),
     Rule("script_trial", ("model", "ports", "errors")),
-    Rule("engine", ("model", "policy", "plan", "ports", "errors", "executor", "memo", "query", "script_trial")),
+    Rule("canary", (*SHELL, "executor", "plan", "projections")),
+    Rule("plan_cache", ("model", "plan")),
+    Rule(
+        "engine",
+        (
+            *("archive_changes", "archived_flows", "errors", "executor", "log", "memo", "model", "plan", "plan_cache"),
+            *("memory_gate", "policy", "ports", "query", "script_trial"),
+        ),
+    ),
     # adapters: never one another
     Rule("hub", ("model", "ports", "errors", "log")),
     Rule("dispatch", (*ADAPTER, "transport"), ("celery", "kombu")),
     Rule("transport.wire", (), ("kombu", "msgspec")),
+    Rule("transport.message", (), ("kombu", "msgspec")),
     Rule("transport*", (), ("kombu", "redis")),  # for any Celery application; knows nothing of the engine
+    Rule("store.metered", (*ADAPTER, "metrics", "progress"), ("prometheus_client",)),
     Rule("store.*", ADAPTER, ("redis",)),
     Rule("scripting.ale.*"),  # a language of its own, which knows nothing of the engine
     Rule("scripting.lua", ADAPTER, ("lupa",)),
     Rule("scripting.jpath_regex", ADAPTER, ("re2",)),
     Rule("scripting.jpath*", ADAPTER, ("jsonpath",)),
+    Rule("scripting.metered", (*ADAPTER, "metrics")),
     Rule("scripting.*", ADAPTER),
     Rule("invoke.http", ADAPTER, ("urllib3",)),
+    Rule("invoke.metered", (*ADAPTER, "metrics", "progress")),
     Rule("invoke.*", ADAPTER, ("msgspec",)),
     # entry
+    Rule("tasks.progress", ("model", "progress"), ("celery",)),
+    Rule("tasks.batches", ("log", "script_runner", "work_order"), ("celery",)),
     Rule(
-        "tasks.*", ("model", "errors", "ports", "config", "dispatch", "transport", "wiring", "log"), ("celery", "kombu")
+        "tasks.*",
+        (
+            "model",
+            "errors",
+            "ports",
+            "config",
+            "dispatch",
+            "transport",
+            "redaction",
+            "tracing",
+            "wiring",
+            "log",
+            "metrics",
+            "progress",
+            "diagnostics_wiring",
+        ),
+        ("celery", "kombu"),
     ),
     Rule("wiring", ("*",), ("celery",)),
+    Rule("diagnostics_wiring", ("*",)),
     Rule("", ()),  # the package itself
 )
 
@@ -102,7 +159,7 @@ ENGINE = (
 
 API_EDGE = ("model", "errors", "codec", "ports", "log", "engine", "config", "query")
 API = (
-    Rule("wsgi", (*API_EDGE, "wiring")),
+    Rule("wsgi", (*API_EDGE, "redaction", "tracing", "wiring", "diagnostics_wiring", "metrics", "progress")),
     # programs that use an engine do not load one
     Rule("client.*", (), ("urllib3", "websockets")),
     Rule("cli.client", (), ("click",)),
@@ -110,10 +167,26 @@ API = (
     Rule("cli.startup", ("config", "errors", "log", "store"), ("click",)),
     Rule("cli.ale*", ("scripting",), ("click",)),
     Rule("cli.dead_letters", ("config", "transport"), ("click", "redis")),
+    Rule("cli.patience", ("metrics",)),
+    Rule("cli.metrics_folder", ("log", "metrics"), ("prometheus_client",)),
+    Rule("cli.probe_server", ("config", "diagnostics_wiring", "log", "metrics", "policy")),
+    Rule("cli.up", ("config", "metrics", "variable"), ("click",)),
+    Rule("cli.workers", ("config", "metrics"), ("click",)),
+    Rule("cli.config", ("config", "errors", "variable", "variables"), ("click",)),
+    Rule("cli.doctor_facts", ("address", "config", "diagnostics_wiring", "dispatch", "errors", "policy", "recovery", "store", "tasks", "tracing")),
+    Rule("cli.doctor", ("policy",), ("click",)),
+    Rule("cli.backup", ("backup", "config", "errors", "ports", "store"), ("click",)),
+    Rule("cli.migrate", ("config", "errors", "store"), ("click",)),
     Rule("cli.*", ("config", "errors", "log", "model"), ("click", "rich")),
     Rule("schemas.*", ("model", "errors", "codec"), ("marshmallow",)),
     Rule("openapi.*", API_EDGE, ("flask", "marshmallow", "msgspec", "werkzeug")),
     Rule("hooks", API_EDGE, ("flask", "werkzeug")),
+    Rule("request_metrics", ("metrics",), ("flask",)),
+    Rule("diagnostics", ("canary", "metrics", "model")),
+    Rule("asgi", (*API_EDGE, "progress")),
+    Rule("routes.metrics", (*API_EDGE, "metrics"), ("flask",)),
+    Rule("routes.probes", (*API_EDGE, "policy"), ("flask",)),
+    Rule("request_spans", ("model", "tracing"), ("flask",)),
     Rule("socket", API_EDGE, ("uvicorn", "websockets")),
     Rule("http_protocol", (), ("uvicorn",)),
     Rule("wait_request", (*API_EDGE, "durations"), ("flask",)),
@@ -124,22 +197,46 @@ API = (
 ARCHIVER = (
     Rule("target"),
     Rule("config", ("address", "errors", "variables")),
-    Rule("policy", ("model",)),
-    Rule("digest", ("codec", "model"), ("msgspec",)),
+    Rule("policy", ("model", "ports")),
     Rule("record", ("codec", "errors", "evolve", "model"), ("msgspec",)),
-    Rule("sinks.s3", ("errors",), ("boto3", "botocore")),
+    Rule("sinks.s3", ("errors",), ("boto3", "botocore", "urllib3")),
+    Rule("sinks.quick_put", (), ("botocore", "urllib3")),
     Rule("sinks.*", ("errors",)),
-    Rule("archive", ("errors", "log", "model", "ports")),
+    Rule("archive", ("errors", "model")),
+    Rule("reader", ("model",)),
+    Rule("inspection", ("errors", "model", "ports")),
+    Rule("retention", ("archive_changes", "errors", "log", "model", "ports")),
+    Rule("meter", ("log", "metrics", "model")),
+    Rule("batches", ("errors", "model", "ports")),
+    Rule("archiver", ("errors", "model", "ports")),
+    Rule("watch", ("errors", "log")),
+    Rule("tasks", ("dispatch", "errors", "log", "model", "progress"), ("celery",)),
+    Rule(
+        "wiring",
+        (
+            *("aggregates", "archive_changes", "archived_flows", "cache", "clock", "config", "errors", "model"),
+            *("ports", "projections", "store"),
+        ),
+    ),
+    Rule("worker", ("config", "tasks"), ("celery",)),
+    Rule("beat", ("dispatch", "tasks"), ("celery",)),
     Rule("", ()),
 )
 
 RULES = {"argyll_engine": ENGINE, "argyll_api": API, "argyll_archiver": ARCHIVER}
 
+COMPOSERS = ("argyll_api.wsgi", "argyll_api.cli.")
+"""These put the packages together: they may import the wiring of the archiver."""
+
 LATE = {
+    "argyll_archiver.sinks.opening": {"argyll_archiver.sinks.s3"},
+    "argyll_api.cli.metrics_folder": {"argyll_engine.metrics.instruments", "prometheus_client"},
+    "argyll_api.cli.probe_server": {"argyll_engine.diagnostics_wiring", "argyll_engine.metrics.page"},
     "argyll_api.cli.serve": {"uvicorn", "uvicorn.supervisors", "argyll_api.wsgi"},
 }
 """Imports inside functions, each with its reason beside it in the code: the server is loaded by the command that
-serves, and the application by the process that answers requests."""
+serves, the application by the process that answers requests, metrics once their folder is known, and boto3 by whoever
+reaches for an S3 store."""
 
 
 # ---- reading modules -------------------------------------------------------------------------
@@ -184,6 +281,8 @@ def _faults(module: Module) -> Iterator[str]:
     for name in _imports(module.tree):
         top, _, below = name.partition(".")
         if top in RULES:
+            if name.startswith("argyll_archiver.wiring") and module.name.startswith(COMPOSERS):
+                continue
             is_own = top == package and (package != "argyll_engine" or below.split(".")[0] == rest.split(".")[0])
             if not is_own and not _may(rule, top, below):
                 yield f"{module.path}: {name}"

@@ -33,10 +33,17 @@ def test_workers_are_ordinary_celery_workers() -> None:
     said = {child.name: " ".join(child.argv[child.argv.index("-n") + 1 :]) for child in children}
     lean = "--without-gossip --without-mingle -l info"
     assert {
-        "steps1": f"steps1@box -P solo -c 1 --prefetch-multiplier 64 -Q steps {lean}",
-        "steps2": f"steps2@box -P solo -c 1 --prefetch-multiplier 64 -Q steps {lean}",
+        "steps1": f"steps1@box -P solo -c 1 --prefetch-multiplier 256 -Q steps {lean}",
+        "steps2": f"steps2@box -P solo -c 1 --prefetch-multiplier 256 -Q steps {lean}",
         "work1": f"work1@box -P threads -c 7 -Q work,beat {lean}",
     } == said
+
+
+@pytest.mark.parametrize(("level", "celerys"), [("debug", "debug"), ("warn", "warning"), ("error", "error")])
+def test_workers_log_at_the_level_of_the_engine(level: str, celerys: str) -> None:
+    """Celery is given the level by its own word for it."""
+    (child,) = worker_children(EngineConfig(log_level=level), Fleet(steps=1, work=0))
+    assert ("-l", celerys) == child.argv[-2:]
 
 
 def test_flower_must_be_installed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from argyll_api.cli.patience import Patience
 from argyll_api.cli.supervisor import ChildSpec, Supervisor
 
 SLEEPER = "import signal, sys, time; signal.signal(15, lambda *_: sys.exit()); print('up', flush=True); time.sleep(60)"
@@ -135,3 +136,36 @@ def test_children_end_with_a_killed_supervisor(tmp_path: Path) -> None:
     while child.exists() and time.monotonic() < deadline:
         time.sleep(0.01)
     assert not child.exists()
+
+
+SIGNING = """
+import os, signal, sys, time
+from pathlib import Path
+signal.signal(15, lambda *_: sys.exit())
+print("up", flush=True)
+for beat in range(600):
+    path = Path(sys.argv[1])
+    path.with_suffix(".new").write_text(f"{os.getpid()}\\n{beat}\\n")
+    path.with_suffix(".new").replace(path)
+    time.sleep(0.1)
+"""
+
+
+def test_a_child_that_hangs_is_killed_and_started_again(tmp_path: Path) -> None:
+    """It is halted from outside; the supervisor hears nothing of it, loses patience, and says that it was stuck."""
+    lines, restarts = Lines(), list[tuple[str, str]]()
+    path = tmp_path / "child.sign"
+    spec = ChildSpec(
+        name="child",
+        argv=(sys.executable, "-S", "-c", SIGNING, str(path)),
+        patience=Patience(path, 3.0),
+    )
+    with Supervisor(lines, lambda *said: restarts.append(said)) as supervisor:
+        supervisor.start(spec)
+        supervisor.wait_until(lambda: not supervisor.unwell())
+        halted = int(path.read_text().split("\n")[0])
+        os.kill(halted, signal.SIGSTOP)
+        supervisor.wait_until(lines.has(2))
+        supervisor.wait_until(lambda: not supervisor.unwell())
+        assert halted != int(path.read_text().split("\n")[0])
+    assert [("child", "stuck")] == restarts

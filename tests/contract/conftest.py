@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from argyll_engine.ports import EventStore, Feed, FlowIndex, HeldFlows, Memo, WorkLeases
+from argyll_engine.ports import ArchiveJobs, ArchiveStore, EventStore, Feed, FlowIndex, HeldFlows, Memo, WorkLeases
+from argyll_engine.store.archive import RedisArchiveStore
+from argyll_engine.store.archive_jobs import RedisArchiveJobs
 from argyll_engine.store.connect import connect
 from argyll_engine.store.feed import RedisFeed
 from argyll_engine.store.held import RedisHeldFlows
@@ -26,6 +28,7 @@ from argyll_engine.store.memory import (
     MemoryMemo,
     MemoryWorkLeases,
 )
+from argyll_engine.store.memory_archive import MemoryArchiveJobs, MemoryArchiveStore
 from argyll_engine.store.redis import RedisEventStore
 from tests.contract.redis_server import RedisServer
 
@@ -50,6 +53,8 @@ class Backend:
     held: HeldFlows
     feed: Feed
     memo: Memo
+    archive: ArchiveStore
+    jobs: ArchiveJobs
     client: Redis | None = None
     memory: MemoryBackend | None = None
 
@@ -109,6 +114,8 @@ def _memory_backend() -> Backend:
         held=MemoryHeldFlows(memory),
         feed=MemoryFeed(memory),
         memo=MemoryMemo(memory, capacity=MEMO_CAPACITY),
+        archive=MemoryArchiveStore(memory),
+        jobs=MemoryArchiveJobs(memory),
         memory=memory,
     )
 
@@ -132,5 +139,7 @@ def redis_backend(client: Redis) -> Backend:
         held=RedisHeldFlows(client, prefix),
         feed=RedisFeed(client, prefix, store_name="flow"),
         memo=RedisMemo(client, prefix, capacity=MEMO_CAPACITY),
+        archive=RedisArchiveStore(client, prefix),
+        jobs=RedisArchiveJobs(client, prefix),
         client=client,
     )

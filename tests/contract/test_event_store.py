@@ -5,6 +5,7 @@ from threading import Barrier, Thread
 
 from argyll_engine.model.flow import FlowStatus
 from argyll_engine.model.ids import CATALOG_STREAM, FlowID, Token, flow_stream
+from argyll_engine.model.listing import FlowStanding
 from argyll_engine.ports import (
     Claim,
     Commit,
@@ -159,11 +160,11 @@ def test_conflict_changes_nothing_at_all(backend: Backend) -> None:
         entries=(QueueEntry(key="q", payload=b"m"),),
         claims=(Claim(token=Token("other"), worker_id="w1"),),
         released=(TOKEN,),
-        delivery_tag="tag",
+        delivery_tags=("tag",),
     )
     assert isinstance(commit_one(backend.store, refused), SequenceConflict)
     assert [] == backend.messages("q")
-    assert FlowStatus.ACTIVE == backend.index.status(FLOW)
+    assert FlowStanding(status=FlowStatus.ACTIVE) == backend.index.standing(FLOW)
     assert (FLOW,) == backend.leases.due_flows(7, 10)
     assert _claimed(backend)
     assert {TOKEN} == backend.leases.held(FLOW, NOW_MS)

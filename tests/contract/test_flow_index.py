@@ -11,7 +11,7 @@ import pytest
 
 from argyll_engine.model.flow import FlowStatus
 from argyll_engine.model.ids import FlowID
-from argyll_engine.model.listing import Cursor, FlowItem, FlowPage, FlowQuery, Sort
+from argyll_engine.model.listing import Cursor, FlowItem, FlowPage, FlowQuery, FlowStanding, Sort
 from tests.contract.commits import a_commit, an_index
 from tests.contract.conftest import Backend
 
@@ -64,12 +64,12 @@ ORDERS = {
 
 def test_status_is_that_of_the_last_commit(backend: Backend) -> None:
     """A flow is unknown, active, then what it was deactivated as; commits without a change keep it."""
-    assert backend.index.status(FlowID("f")) is None
+    assert None is backend.index.standing(FlowID("f"))
     _start(backend, "f")
-    assert backend.index.status(FlowID("f")) is ACTIVE
+    assert FlowStanding(status=ACTIVE) == backend.index.standing(FlowID("f"))
     _end(backend, "f", 2_000, "failed")
     backend.store.commit([a_commit("f", 2)])
-    assert backend.index.status(FlowID("f")) is FAILED
+    assert FlowStanding(status=FAILED) == backend.index.standing(FlowID("f"))
 
 
 def test_row_says_since_when_it_has_its_status(backend: Backend) -> None:
@@ -84,7 +84,7 @@ def test_children_have_a_status_but_are_not_listed(backend: Backend) -> None:
     """A flow that a step started is found by its id only, whatever the query."""
     _start(backend, "f", all="yes")
     _start(backend, "f:step:token", all="yes")
-    assert backend.index.status(FlowID("f:step:token")) is ACTIVE
+    assert FlowStanding(status=ACTIVE) == backend.index.standing(FlowID("f:step:token"))
     for query in (UNFILTERED, EVERY_FLOW_LABELLED, PREFIXED):
         page = backend.index.query(query)
         assert (_ids(page), page.total) == (["f"], 1)

@@ -42,7 +42,7 @@ def _fails_in_time(backend: Backend) -> None:
 def test_commit_acknowledges_its_delivery(client: Redis) -> None:
     """The message that caused a commit is acknowledged with it."""
     _deliver(client)
-    commit_one(redis_backend(client).store, a_commit(delivery_tag="tag"))
+    commit_one(redis_backend(client).store, a_commit(delivery_tags=("tag",)))
     assert (False, 0) == _unacknowledged(client)
 
 
@@ -50,7 +50,7 @@ def test_refused_commit_acknowledges_nothing(client: Redis) -> None:
     """The message stays with the broker until its decision is recorded."""
     _deliver(client)
     backend = redis_backend(client)
-    assert isinstance(commit_one(backend.store, a_commit(expected=1, delivery_tag="tag")), SequenceConflict)
+    assert isinstance(commit_one(backend.store, a_commit(expected=1, delivery_tags=("tag",))), SequenceConflict)
     assert (True, 1) == _unacknowledged(client)
 
 
@@ -58,7 +58,7 @@ def test_delivery_of_another_broker_is_left_to_it(client: Redis) -> None:
     """A store that was not told the broker's keys acknowledges nothing."""
     _deliver(client)
     store = RedisEventStore(client, "test:foreign", store_name="flow")
-    assert Committed(next_sequence=1) == commit_one(store, a_commit(delivery_tag="tag"))
+    assert Committed(next_sequence=1) == commit_one(store, a_commit(delivery_tags=("tag",)))
     assert (True, 1) == _unacknowledged(client)
 
 
@@ -70,7 +70,7 @@ def test_all_keys_of_a_commit_share_a_hash_tag(client: Redis) -> None:
     store.commit([a_commit(index=an_index("wf", team="a:b"), due_at_ms=5)])
     store.commit([a_commit(child.flow_id, index=child)])
     keys: Any = client.keys("*")
-    assert len(keys) == 7
+    assert len(keys) == 8
     assert all(key.startswith(b"{test:tag}:") for key in keys)
 
 

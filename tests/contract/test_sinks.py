@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """What every store of objects keeps: once on a directory, once over HTTP on a server that speaks S3."""
 
+import hmac
 from collections.abc import Iterator
+from hashlib import sha256
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 from boto3.session import Session
@@ -11,11 +15,13 @@ from moto.server import ThreadedMotoServer
 from argyll_archiver.sinks.file import FileSink
 from argyll_archiver.sinks.opening import open_sink
 from argyll_archiver.sinks.port import Sink
+from argyll_archiver.sinks.quick_put import MOST_FAILURES
 from argyll_archiver.sinks.s3 import PART_BYTES, S3Sink
 from argyll_archiver.target import FileTarget, S3Target, parse_target
 from argyll_engine.errors import ArchiveUnavailableError
 from tests.contract.faulty_s3 import Answer, FaultyS3, an_error, an_object, cut_off, silence
 
+_BUCKETS = count()
 KEY = "archived/v1/2026-01-31/order-1:ship:t+1%2F.json.gz"
 
 
@@ -41,9 +47,10 @@ def s3_endpoint() -> Iterator[str]:
 
 @pytest.fixture
 def s3_url(s3_endpoint: str) -> str:
-    """A bucket there, as operators write it."""
-    Session(region_name="us-east-1").client("s3", endpoint_url=s3_endpoint).create_bucket(Bucket="flows")
-    return f"s3://flows?region=us-east-1&endpoint={s3_endpoint}&use_path_style=true"
+    """An empty bucket there, as operators write it."""
+    bucket = f"flows-{next(_BUCKETS)}"
+    Session(region_name="us-east-1").client("s3", endpoint_url=s3_endpoint).create_bucket(Bucket=bucket)
+    return f"s3://{bucket}?region=us-east-1&endpoint={s3_endpoint}&use_path_style=true"
 
 
 @pytest.fixture(params=["file", "s3"])
@@ -140,7 +147,7 @@ def _impatient(server: FaultyS3, attempts: int = 1) -> S3Sink:
 )
 def test_a_store_that_does_not_answer_well_is_unavailable(faulty: FaultyS3, answer: Answer) -> None:
     """Never taken for an object that is not there, nor for a part of one."""
-    faulty.answers = [answer, answer]
+    faulty.answers = [answer] * 3
     with pytest.raises(ArchiveUnavailableError):
         _impatient(faulty).get("k")
     if answer is not cut_off:
@@ -171,3 +178,114 @@ def test_a_profile_that_is_not_there_is_named() -> None:
     """When the sink is opened, not at the first object."""
     with pytest.raises(ArchiveUnavailableError, match="nobody"):
         S3Sink(S3Target(bucket="flows", profile="nobody"))
+
+
+# ---- listing and deleting --------------------------------------------------------------------
+
+
+def test_objects_are_listed_in_the_order_of_their_keys(sink: Sink) -> None:
+    """With their sizes; from any key on, and below any beginning of one."""
+    keys = ["a/v1/2026-01-30/z", "a/v1/2026-01-31/b", "a/v1/2026-01-31/b:c", "a/v2/x", "b"]
+    for key in reversed(keys):
+        sink.put(key, key.encode())
+    assert [(key, len(key)) for key in keys] == [(each.key, each.size_bytes) for each in sink.list("")]
+    assert keys[:3] == [each.key for each in sink.list("a/v1/")]
+    assert keys[2:4] == [each.key for each in sink.list("a/", after=keys[1])]
+    assert keys[1:3] == [each.key for each in sink.list("a/v1/2026-01-31")]
+    assert [] == list(sink.list("c/"))
+
+
+def test_a_deleted_object_is_gone(sink: Sink) -> None:
+    """Deleting it again is no error."""
+    sink.put("x", b"1")
+    sink.delete("x")
+    sink.delete("x")
+    assert (None, []) == (sink.get("x"), list(sink.list("")))
+
+
+def test_unfinished_files_are_not_listed(tmp_path: Path) -> None:
+    """What a kill leaves is no object."""
+    (tmp_path / ".put-x").write_bytes(b"half")
+    assert [] == list(FileSink(FileTarget(directory=str(tmp_path))).list(""))
+
+
+def test_a_store_says_by_a_checksum_what_it_keeps(s3_url: str) -> None:
+    """So that nothing needs to be read back, unless it came in parts."""
+    sink = open_sink(parse_target(s3_url))
+    assert (True, False) == (sink.put("small", b"x"), sink.put("large", bytes(PART_BYTES)))
+
+
+def test_a_store_that_keeps_something_else_is_noticed(faulty: FaultyS3) -> None:
+    """Its answer has the checksum of other bytes, or none."""
+    faulty.answers = [an_object(b""), an_object(b"")]
+    assert not _impatient(faulty).put("k", b"x")
+
+
+# ---- the short way ---------------------------------------------------------------------------
+
+
+def _from_boto3(headers: dict[str, str]) -> bool:
+    return "boto3" in headers.get("user-agent", "").lower()
+
+
+def test_an_object_that_did_not_go_through_at_once_is_sent_in_full(faulty: FaultyS3) -> None:
+    """With the same key, checksum and options; boto3 goes on from there."""
+    faulty.answers = [an_error(503, "SlowDown"), an_object(b"")]
+    _impatient(faulty).put(KEY, b"x")
+    (_, quick_path, quick), (_, path, full) = faulty.requests
+    assert (False, True) == (_from_boto3(quick), _from_boto3(full))
+    assert (path, full["content-md5"], full["content-type"]) == (
+        quick_path,
+        quick["content-md5"],
+        quick["content-type"],
+    )
+    assert quick["authorization"].startswith("AWS4-HMAC-SHA256 Credential=testing/")
+
+
+def test_a_short_way_that_is_closed_is_given_up(faulty: FaultyS3) -> None:
+    """As where only boto3 knows how to reach the store."""
+
+    def refuse_others(handler: Any) -> None:
+        (an_object(b"") if _from_boto3(faulty.requests[-1][2]) else an_error(403, "AccessDenied"))(handler)
+
+    faulty.answers = [refuse_others] * 20
+    sink = _impatient(faulty)
+    for number in range(MOST_FAILURES + 2):
+        sink.put(f"k{number}", b"x")
+    assert MOST_FAILURES + MOST_FAILURES + 2 == len(faulty.requests)
+
+
+def test_objects_go_unsigned_where_nobody_signs(faulty: FaultyS3) -> None:
+    """Without credentials there is no short way."""
+    faulty.answers = [an_object(b"")]
+    open_sink(parse_target(f"s3://flows?endpoint={faulty.url}&use_path_style=true&anonymous=true&region=r")).put(
+        "k", b"x"
+    )
+    assert [False] == ["authorization" in headers for _, _, headers in faulty.requests]
+
+
+def _signature(path: str, headers: dict[str, str], secret: str) -> str:
+    """What a request that came in so should be signed with. Source: Amazon S3, API reference, Signature Version 4."""
+    fields = dict(part.strip().split("=", 1) for part in headers["authorization"].partition(" ")[2].split(","))
+    names = fields["SignedHeaders"].split(";")
+    _, day, region, service, end = fields["Credential"].split("/")
+    canonical = ["PUT", path, "", *(f"{name}:{headers[name]}" for name in names), "", ";".join(names)]
+    hashed = sha256("\n".join([*canonical, headers["x-amz-content-sha256"]]).encode()).hexdigest()
+    text = "\n".join(["AWS4-HMAC-SHA256", headers["x-amz-date"], f"{day}/{region}/{service}/{end}", hashed])
+    key = f"AWS4{secret}".encode()
+    for part in (day, region, service, end):
+        key = hmac.digest(key, part.encode(), "sha256")
+    return hmac.digest(key, text.encode(), "sha256").hex()
+
+
+def test_objects_on_the_short_way_are_signed_as_the_store_expects(faulty: FaultyS3) -> None:
+    """Over the path as it was sent, whatever characters the key has, and over every option."""
+    faulty.answers = [an_object(b"")]
+    url = f"s3://flows?endpoint={faulty.url}&region=eu-west-1&use_path_style=true&ssetype=AES256"
+    open_sink(parse_target(url)).put(KEY + " ü+~", b"x")
+    ((_, path, headers),) = faulty.requests
+    assert not _from_boto3(headers)
+    assert f"Signature={_signature(path, headers, 'testing')}" in headers["authorization"]
+    assert {"content-md5", "host", "x-amz-server-side-encryption"} <= set(
+        headers["authorization"].partition("SignedHeaders=")[2].partition(",")[0].split(";")
+    )

@@ -69,7 +69,7 @@ def commit(
                 events=(),
                 index=index,
                 entries=entries,
-                delivery_tag=tag,
+                delivery_tags=(tag,) if tag else (),
             )
         ]
     )

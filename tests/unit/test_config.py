@@ -2,7 +2,8 @@
 """What the environment means, and how its faults are told."""
 
 from dataclasses import fields, replace
-from typing import get_type_hints
+from pathlib import Path
+from typing import get_origin, get_type_hints
 
 import pytest
 
@@ -49,8 +50,11 @@ def test_an_empty_environment_gives_the_defaults() -> None:
         ({"RETRY_MAX_BACKOFF_MS": "2000"}, {"retry": WorkDefaults(max_backoff_ms=2000)}),
         ({"RETRY_BACKOFF_TYPE": "linear"}, {"retry": WorkDefaults(backoff_type="linear")}),
         ({"MEMO_CACHE_SIZE": "1"}, {"memo_cache_size": 1}),
+        ({"ARCHIVE_MEMORY_LIMIT": "512mb"}, {"memory_limit_bytes": 536_870_912}),
+        ({"ARCHIVE_MEMORY_LIMIT": "1000000"}, {"memory_limit_bytes": 1_000_000}),
         ({"TIMEBOX_CACHE_SIZE": "1024000"}, {"flow_cache_size": 1_024_000}),
         ({"FLOW_CACHE_SIZE": "7"}, {"flow_cache_size": 7}),
+        ({"LOG_REDACT": "iban, card,,iban"}, {"log_redact": ("card", "iban")}),
         ({"RAFT_NODE_ID": "a-2"}, {"node_id": "a-2"}),
         ({"ENV": "staging"}, {"environment": "staging"}),
         ({"CELERY_BROKER_URL": "amqp://h//"}, {"broker_url": "amqp://h//"}),
@@ -95,6 +99,7 @@ def test_a_variable_reaches_its_field(environment: dict[str, str], expected: dic
         ({"LOG_LEVEL": "loud"}, "LOG_LEVEL='loud': must be one of debug, info, warn, error"),
         ({"RETRY_MAX_RETRIES": "0"}, "RETRY_MAX_RETRIES='0': must be an integer from 1 to 1000"),
         ({"RETRY_BACKOFF_TYPE": "random"}, "RETRY_BACKOFF_TYPE='random': must be one of fixed, linear, exponential"),
+        ({"ARCHIVE_MEMORY_LIMIT": "much"}, "ARCHIVE_MEMORY_LIMIT='much': must be a size such as 512mb, or 0"),
         ({"MEMO_CACHE_SIZE": "0"}, "MEMO_CACHE_SIZE='0': must be an integer from 1 to 10240000"),
         ({"RECOVERY_GRACE": "30"}, "RECOVERY_GRACE='30': must be a duration from 100ms to 1h, such as 10s"),
         ({"RECOVERY_GRACE": "2h"}, "RECOVERY_GRACE='2h': must be a duration from 100ms to 1h, such as 10s"),
@@ -173,5 +178,59 @@ def test_every_parser_gives_the_type_of_its_field() -> None:
     """The table's parsers and the annotations of the configuration agree, default by default."""
     config = EngineConfig.from_env({})
     hints = get_type_hints(EngineConfig)
-    wrong = [f.name for f in fields(config) if type(getattr(config, f.name)) is not hints[f.name]]
+    kinds = {name: get_origin(hint) or hint for name, hint in hints.items()}
+    wrong = [f.name for f in fields(config) if type(getattr(config, f.name)) is not kinds[f.name]]
     assert [] == wrong
+
+
+def test_a_file_stands_for_the_variable_that_it_is_named_after(tmp_path: Path) -> None:
+    """`NAME_FILE` gives the content of a file as the value, for each spelling, without its last line break."""
+    secret, port = tmp_path / "password", tmp_path / "port"
+    secret.write_text(" s3cret \n")
+    port.write_text("9000")
+    config = EngineConfig.from_env({"PARTITION_REDIS_PASSWORD_FILE": str(secret), "API_PORT_FILE": str(port)})
+    assert (" s3cret ", 9000) == (config.flow_redis.password, config.api_port)
+
+
+def test_an_empty_file_counts_as_not_set(tmp_path: Path) -> None:
+    """A file without text leaves the default, as an empty variable does."""
+    (tmp_path / "empty").write_text("\n")
+    assert DEFAULT == EngineConfig.from_env({"LOG_LEVEL_FILE": str(tmp_path / "empty")})
+
+
+def test_faults_of_files_name_the_file_and_not_what_is_in_it(tmp_path: Path) -> None:
+    """A file that is missing, holds no such value, or disagrees with its variable is told by its path."""
+    port, missing = tmp_path / "port", tmp_path / "missing"
+    port.write_text("s3cret")
+    environment = {
+        "API_PORT_FILE": str(port),
+        "LOG_LEVEL_FILE": str(missing),
+        "FLOW_REDIS_PASSWORD": "0ther",
+        "FLOW_REDIS_PASSWORD_FILE": str(port),
+    }
+    assert (
+        f"FLOW_REDIS_PASSWORD='***' and FLOW_REDIS_PASSWORD_FILE='{port}' disagree: set one, or both to the same",
+        f"API_PORT_FILE='{port}': must be an integer from 1 to 65535",
+        f"LOG_LEVEL_FILE='{missing}': cannot be read: No such file or directory",
+    ) == _faults(environment)
+
+
+def test_files_for_tls_need_tls(tmp_path: Path) -> None:
+    """Certificates without `rediss://`, a key without its certificate, and a file that is not there are faults."""
+    (tmp_path / "key.pem").touch()
+    key, missing = str(tmp_path / "key.pem"), str(tmp_path / "ca.pem")
+    assert (
+        f"ENGINE_REDIS_CA_PATH='{missing}': must be a file that is there (PEM)",
+        "FLOW_REDIS_KEY_PATH: without effect, for FLOW_REDIS_ADDR='redis://u:***@h:1' is not rediss://",
+        "FLOW_REDIS_KEY_PATH: of no use without FLOW_REDIS_CERT_PATH",
+    ) == _faults({"FLOW_REDIS_ADDR": "redis://u:p@h:1", "FLOW_REDIS_KEY_PATH": key, "ENGINE_REDIS_CA_PATH": missing})
+
+
+def test_the_secrets_are_all_passwords() -> None:
+    """Passwords of variables and of addresses, as written and as meant, are known as secrets."""
+    environment = {
+        "ENGINE_REDIS_PASSWORD": "one",
+        "FLOW_REDIS_ADDR": "redis://u:t%40wo@h:1",
+        "CELERY_BROKER_URL": "amqp://u:three@h//",
+    }
+    assert ("one", "t%40wo", "t@wo", "three") == EngineConfig.from_env(environment).secrets

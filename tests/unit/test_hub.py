@@ -9,7 +9,7 @@ import pytest
 from argyll_engine.errors import StoreUnavailableError
 from argyll_engine.hub import Delivery, Hub, is_named, paths_above
 from argyll_engine.model.ids import CATALOG_STREAM, StreamID, flow_stream
-from argyll_engine.ports import Commit, FeedEnd, FeedPosition, LogRange, Reading
+from argyll_engine.ports import ERASED_SEQUENCE, Commit, FeedEnd, FeedPosition, LogRange, Reading
 from argyll_engine.store.memory import MemoryBackend, MemoryEventStore, MemoryFeed
 
 ALL: StreamID = ()
@@ -275,3 +275,16 @@ def test_paths_above_a_stream() -> None:
 def test_named_paths(path: StreamID, named: bool) -> None:
     """A path names one stream or many."""
     assert named == is_named(path)
+
+
+def test_an_erased_stream_is_told_to_those_who_named_it(desk: Desk) -> None:
+    """Whatever comes under its id from now on is another one; who watches all streams goes on."""
+    desk.commit(WF, 2)
+    desk.hub.attach([WF, ALL])
+    with desk.backend.lock:
+        del desk.backend.logs[WF]
+        desk.backend.note(WF, ERASED_SEQUENCE, ERASED_SEQUENCE + 1)
+        desk.backend.note(flow_stream("other"), ERASED_SEQUENCE, ERASED_SEQUENCE + 1)
+    assert Delivery(runs=(), erased=frozenset({WF})) == desk.next()
+    desk.commit(WF)
+    assert of("wf", 0) == desk.collect(1)

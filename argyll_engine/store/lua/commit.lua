@@ -2,14 +2,16 @@
 -- Appends the events of one decision and everything that follows from it, or nothing at all.
 --
 -- KEYS 1 log  2 snapshot  3 claims  4 statuses  5 due  6 active  7 completed  8 failed (sorted sets of root flows)
---      9 feed (a stream of notes), then one set a label, then the broker's queues, then, if a delivery is acknowledged,
---      the stream that it is in, or the broker's hash and sorted set of unacknowledged messages.
+--      9 feed (a stream of notes)  10 how often flows were erased, then one set a label, then the broker's queues, then,
+--      if deliveries are acknowledged, the streams that they are in, or the broker's hash and sorted set of
+--      unacknowledged messages.
 -- ARGV 1 expected sequence  2 status to enter, '' for none  3 since when (ms)  4 flow id  5 '1' for a root flow
---      6 due: '' unchanged, '0' never again, else ms  7 delivery or ''  8 number of events  9 of claims
+--      6 due: '' unchanged, '0' never again, else ms  7 number of words for deliveries  8 of events  9 of claims
 --      10 of released claims  11 of labels  12 of queues  13 name of the log in the feed  14 notes that the feed keeps at
---      least  15 consumer group of the stream that the delivery is in, or ''; then the events, for each claim its token and worker, the
---      released tokens, and for each queue its form ('list', 'stream', 'delayed'), its number of messages, a channel for
---      those that wait, and the messages, each delayed one after the time when it is due (ms).
+--      least  15 consumer group of the streams that deliveries are in, or ''  16 erasures that the caller knows of, '' for
+--      not known; then the events, for each claim its token and worker, the released tokens, for each queue its form ('list', 'stream', 'delayed'), its number of messages, a
+--      channel for those that wait, and the messages, each delayed one after the time when it is due (ms); then the
+--      deliveries: with a group, the place of the stream among those and the entry of each, else its tag.
 -- Returns {1, next sequence}, or on a conflict {0, next sequence, missed events}.
 -- Atomic: the first command that writes is one that Redis refuses when it is full or read-only; once it went through,
 -- none of the others can be refused for the state of Redis.
@@ -20,12 +22,13 @@ local CHUNK = 128
 local log, snapshot, claims, statuses, due = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local ranks = {active = KEYS[6], completed = KEYS[7], failed = KEYS[8]}
 local expected, status, at, flow, is_root = tonumber(ARGV[1]), ARGV[2], ARGV[3], ARGV[4], ARGV[5] == '1'
-local due_at, tag = ARGV[6], ARGV[7]
+local due_at, delivery_words = ARGV[6], tonumber(ARGV[7])
 local event_count, claim_count, released_count = tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10])
 local label_count, queue_count = tonumber(ARGV[11]), tonumber(ARGV[12])
 local feed_name, feed_length = ARGV[13], ARGV[14]
 local group = ARGV[15]
-local place = 16
+local known_erasures = ARGV[16]
+local place = 17
 
 local function apply(command, key, count)
   for first = place, place + count - 1, CHUNK do
@@ -64,11 +67,18 @@ local function enter(new)
   if old then redis.call('ZREM', ranks[old], flow) end
 end
 
-local trimmed = tonumber(redis.call('HGET', snapshot, 'trimmed')) or 0
+local kept = redis.call('HMGET', snapshot, 'trimmed', 'digest')
+local trimmed = tonumber(kept[1]) or 0
 local next_sequence = trimmed + redis.call('LLEN', log)
+-- Nothing is ever added to an archived flow.
+if kept[2] then return {0, next_sequence, {}} end
 if expected ~= next_sequence then
   if expected < trimmed or expected > next_sequence then return {0, next_sequence, {}} end
   return {0, next_sequence, redis.call('LRANGE', log, expected - trimmed, -1)}
+end
+-- What the caller decided on may be the state of a flow that was erased, and its id used again.
+if expected > 0 and known_erasures ~= '' and (redis.call('GET', KEYS[10]) or '0') ~= known_erasures then
+  return {0, next_sequence, {}}
 end
 
 apply('RPUSH', log, event_count)
@@ -76,7 +86,7 @@ if event_count > 0 then
   redis.call('XADD', KEYS[9], 'MAXLEN', '~', feed_length, '*', 'stream', feed_name, 'first', expected, 'count', event_count)
 end
 if status ~= '' then enter(status) end
-for index = 1, label_count do redis.call('SADD', KEYS[9 + index], flow) end
+for index = 1, label_count do redis.call('SADD', KEYS[10 + index], flow) end
 if due_at == '0' then
   redis.call('ZREM', due, flow)
 elseif due_at ~= '' then
@@ -85,12 +95,18 @@ end
 apply('HSET', claims, 2 * claim_count)
 apply('HDEL', claims, released_count)
 if status ~= '' and status ~= 'active' then redis.call('DEL', claims) end
-for index = 1, queue_count do enqueue(KEYS[9 + label_count + index]) end
-if tag ~= '' and group ~= '' then
-  redis.call('XACK', KEYS[#KEYS], group, tag)
-  redis.call('XDEL', KEYS[#KEYS], tag)
-elseif tag ~= '' then
-  redis.call('HDEL', KEYS[#KEYS - 1], tag)
-  redis.call('ZREM', KEYS[#KEYS], tag)
+for index = 1, queue_count do enqueue(KEYS[10 + label_count + index]) end
+local broker = 10 + label_count + queue_count
+if group ~= '' then
+  for word = place, place + delivery_words - 1, 2 do
+    local stream, entry = KEYS[broker + tonumber(ARGV[word])], ARGV[word + 1]
+    redis.call('XACK', stream, group, entry)
+    redis.call('XDEL', stream, entry)
+  end
+else
+  for word = place, place + delivery_words - 1 do
+    redis.call('HDEL', KEYS[broker + 1], ARGV[word])
+    redis.call('ZREM', KEYS[broker + 2], ARGV[word])
+  end
 end
 return {1, next_sequence + event_count}

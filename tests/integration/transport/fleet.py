@@ -40,14 +40,15 @@ class Fleet:
 
     Args:
         visibility: Seconds until a silent worker counts as dead.
+        stock: Whether to use Celery's stock Redis transport; None leaves it to `TRANSPORT_UNDER_TEST`.
     """
 
-    def __init__(self, folder: Path, visibility: float = 1.0, **options: Any) -> None:
+    def __init__(self, folder: Path, visibility: float = 1.0, stock: bool | None = None, **options: Any) -> None:
         self._folder = folder
         self.server = RedisServer(folder)
         self.server.start()
         self._socket = folder / "redis.sock"
-        stock = os.environ.get(UNDER_TEST) == "redis"
+        stock = os.environ.get(UNDER_TEST) == "redis" if stock is None else stock
         self.broker = f"redis+socket://{self._socket}" if stock else f"redis-streams+unix://{self._socket}"
         self.options = {"visibility_timeout": visibility} | options
         self._traces = folder / "traces"

@@ -148,6 +148,23 @@ def test_flows_are_listed_page_after_page(server: ScriptedServer, client: Client
     assert {"statuses": [], "id_prefix": "", "labels": {"k": "v"}, "limit": 2, "sort": "recent_desc"} == asked[0]
 
 
+@pytest.mark.parametrize("archived", [True, False])
+def test_a_query_may_ask_for_archived_flows(server: ScriptedServer, client: Client, archived: bool) -> None:
+    """Or for the others; without a word about it, for all."""
+    server.gives(Given(body={"flows": [], "count": 0}))
+    client.flows.page(api.FlowQuery(archived=archived))
+    client.flows.page()
+    assert [archived, None] == [body.get("archived") for _, _, _, body in server.asked]
+
+
+def test_flows_are_restored_and_erased(server: ScriptedServer, client: Client) -> None:
+    """The answer is how many; ids are sent as they are."""
+    server.gives(Given(body={"flow_id": "f:s:t", "restored": 2}), AWAY, Given(body={"flow_id": "f", "erased": 3}))
+    assert (2, 3) == (client.flows.restore("f:s:t"), client.flows.erase("f", "asked for"))
+    erase = ("POST", "/engine/flow/f/erase", "application/json", {"reason": "asked for"})
+    assert [("POST", "/engine/flow/f%3As%3At/restore", "", None), erase, erase] == server.asked
+
+
 def test_pauses_grow_and_spread() -> None:
     """They double up to the longest; an answer may ask for more, but not for more than that."""
     retries = Retries(first_seconds=1.0, most_seconds=4.0)

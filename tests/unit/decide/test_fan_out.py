@@ -9,6 +9,7 @@ from argyll_engine.errors import TooManyWorkItemsError
 from argyll_engine.model.attribute import MappingConfig
 from argyll_engine.model.flow import FlowStatus, StepStatus, WorkStatus
 from argyll_engine.model.step import MAX_WORK_ITEMS, WorkConfig
+from argyll_engine.policy.work import MOST_OFFERED
 from tests.definitions import a_step, lua, output, required
 from tests.fakes import token_of
 from tests.scenario import complete, fail, given, not_complete, run
@@ -196,3 +197,14 @@ def test_many_items_run_to_the_end():
             flow.when(run("s", index=index), complete("s", {"o": index}, index=index))
 
     assert list(range(200)) == [entry["o"] for entry in flow.state.executions["s"].outputs["o"]]
+
+
+def test_thousands_of_items_are_offered_in_parts():
+    """However many may run at once, only so many wait in queues; each that starts makes place for the next."""
+    count = MOST_OFFERED + 50
+    flow = given([fanned(parallelism=10_000)], ["s"], {"x": (list(range(count)),)})
+    assert list(range(MOST_OFFERED)) == indexes(flow.effects)
+
+    assert [MOST_OFFERED] == indexes(flow.when(run("s")).effects)
+    assert [] == indexes(flow.when(complete("s")).effects)
+    assert [MOST_OFFERED + 1] == indexes(flow.when(run("s", index=1)).effects)

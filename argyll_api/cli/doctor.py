@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`argyll doctor`: looks at a deployment from where it runs and says what to mend. Changes nothing.
+
+Facts come from `doctor_facts.py`, what they mean from `policy/fitness.py`.
+"""
+
+import os
+from dataclasses import asdict
+from typing import Final
+
+import click
+
+from argyll_api.cli.archiver import read_archiver_config
+from argyll_api.cli.doctor_facts import gather
+from argyll_api.cli.output import print_json, print_line, print_table
+from argyll_api.cli.startup import read_config
+from argyll_engine.policy.fitness import Finding, Level, findings
+
+UNWELL: Final = 1
+_BAD: Final = (Level.FAULT,)
+_STRICT: Final = (Level.FAULT, Level.WARNING)
+
+
+@click.command()
+@click.option("--strict", is_flag=True, help="Exit with 1 for warnings too.")
+@click.option("--patience", type=click.FloatRange(0.1), default=3.0, show_default=True, help="Seconds for workers.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def doctor(strict: bool, patience: float, as_json: bool) -> None:
+    """Check the deployment of this environment; exits with 1 if something must be mended."""
+    config, archive = read_config(), read_archiver_config(os.environ)
+    found = findings(gather(config, archive, os.environ, patience))
+    if as_json:
+        print_json([asdict(finding) for finding in found])
+    else:
+        _print(found)
+    if any(finding.level in (_STRICT if strict else _BAD) for finding in found):
+        raise SystemExit(UNWELL)
+
+
+def _print(found: tuple[Finding, ...]) -> None:
+    print_table(("check", "level", "finding", "to mend it"), ((f.check, f.level, f.text, f.fix) for f in found))
+    faults, warnings = (sum(f.level is level for f in found) for level in (Level.FAULT, Level.WARNING))
+    print_line(f"{faults} faults, {warnings} warnings")

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is worth knowing of an ended flow without its log, and a flow as it came out of its archive.
+
+A digest stays in the live store when the log has gone, and is part of the archived object. Its text forms are in
+`codec/digests.py`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from typing import Final
+
+import msgspec
+
+from argyll_engine.model.flow import FlowState, FlowStatus
+from argyll_engine.model.ids import FlowID, JSONValue, StepID
+from argyll_engine.model.plan import InitArgs
+
+MAX_REASON_CHARACTERS: Final = 1_000
+"""Of the reason for which a flow is erased, as the audit log keeps it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlowDigest:
+    """The outline of a deactivated flow; the hashes tell a repeated start from a different one.
+
+    `goals_sha256` and `init_sha256` are equal for two starts exactly when the engine would take them for the same.
+    `object_key` (with its prefix) and `object_bytes` say where the archived object is and how large; empty and 0 in
+    the object itself, which cannot know.
+    """
+
+    flow_id: FlowID
+    status: FlowStatus
+    created_at: datetime
+    completed_at: datetime | None
+    deactivated_at: datetime
+    labels: Mapping[str, str]
+    error: str
+    event_count: int
+    goals_sha256: str
+    init_sha256: str
+    object_key: str = ""
+    object_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArchivedFlow:
+    """A flow as it was read from an object: the events byte for byte as stored, state and digest as JSON values."""
+
+    flow_id: FlowID
+    events: tuple[bytes, ...]
+    state: dict[str, JSONValue]
+    digest: dict[str, JSONValue]
+
+
+def digest_of(state: FlowState, deactivated_at: datetime, event_count: int) -> FlowDigest:
+    """The outline of a flow whose log has so many events."""
+    return FlowDigest(
+        flow_id=state.id,
+        status=state.status,
+        created_at=state.created_at,
+        completed_at=state.completed_at,
+        deactivated_at=deactivated_at,
+        labels=state.labels,
+        error=state.error,
+        event_count=event_count,
+        goals_sha256=goals_sha256(state.plan.goals),
+        init_sha256=init_sha256(state.init),
+    )
+
+
+def goals_sha256(goals: tuple[StepID, ...]) -> str:
+    """The hash of a start's goals, in their order."""
+    return value_sha256(list(goals))
+
+
+def init_sha256(init: InitArgs) -> str:
+    """The hash of a start's initial values."""
+    return value_sha256({name: None if values is None else list(values) for name, values in init.items()})
+
+
+def value_sha256(value: JSONValue) -> str:
+    """SHA-256 of a JSON value in hexadecimal: the same for values that the engine takes for equal.
+
+    Numbers count by value, so 1 and 1.0 are one; members of objects in any order.
+    """
+    return sha256(msgspec.json.encode(_by_value(value), order="sorted")).hexdigest()
+
+
+def _by_value(value: JSONValue) -> JSONValue:
+    if isinstance(value, Mapping):
+        return {name: _by_value(member) for name, member in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_by_value(element) for element in value]
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whether a deployment is ready, by its vitals: each fault names its check."""
+
+import pytest
+
+from argyll_engine.model.vitals import QueueVitals, StoreVitals, Vitals
+from argyll_engine.policy.readiness import readiness
+
+FLOW, ENGINE = StoreVitals(name="flow"), StoreVitals(name="engine")
+STEPS = QueueVitals(name="steps", ready=3, oldest_seconds=10.0)
+
+
+def faults(vitals, max_queue_age_seconds=60.0):
+    """The checks that are not good, with what they say."""
+    return {check.name: check.detail for check in readiness(vitals, max_queue_age_seconds) if not check.is_good}
+
+
+def test_all_is_well():
+    """Every check is there by name, in a fixed order."""
+    vitals = Vitals(stores=(FLOW, ENGINE), queues=(STEPS,), workers_alive=1, active_flows=0)
+    names = [check.name for check in readiness(vitals, 60.0)]
+    assert ["flow_store", "engine_store", "persistence", "workers", "queues"] == names
+    assert {} == faults(vitals)
+
+
+@pytest.mark.parametrize(
+    ("vitals", "expected"),
+    [
+        (
+            Vitals(stores=(StoreVitals(name="flow", error="refused"), ENGINE)),
+            {"flow_store": "refused", "workers": "not known while the flow store is away"},
+        ),
+        (
+            Vitals(stores=(FLOW, StoreVitals(name="engine", error="refused")), workers_alive=1),
+            {"engine_store": "refused"},
+        ),
+        (
+            Vitals(stores=(StoreVitals(name="flow", fault="its last write failed"), ENGINE), workers_alive=1),
+            {"persistence": "flow store: its last write failed"},
+        ),
+        (Vitals(stores=(FLOW, ENGINE), workers_alive=0), {"workers": "no worker has shown a sign of life lately"}),
+        (
+            Vitals(stores=(FLOW, ENGINE), workers_alive=1, queues=(STEPS, QueueVitals(name="work", oldest_seconds=61))),
+            {"queues": "the oldest of 0 messages in work has waited for 61 s"},
+        ),
+    ],
+)
+def test_a_fault_names_its_check(vitals, expected):
+    """What is wrong fails its own check and no other."""
+    assert expected == faults(vitals)
+
+
+def test_no_limit_of_age_is_no_fault():
+    """With 0 a deployment is ready however old its messages are."""
+    old = QueueVitals(name="work", ready=1, oldest_seconds=1e6)
+    assert {} == faults(Vitals(stores=(FLOW, ENGINE), workers_alive=1, queues=(old,)), 0.0)
