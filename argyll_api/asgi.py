@@ -8,10 +8,11 @@ late, and holds no thread meanwhile. Built by the entry points.
 
 import asyncio
 import io
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from dataclasses import replace
 from queue import SimpleQueue
 from threading import Thread
+from types import MappingProxyType
 from typing import Any, Final
 
 from argyll_api.exchange import Answer, Environ, Receive, Scope, Send, WSGIApplication, ask, environ_of
@@ -38,6 +39,7 @@ class Application:
         switchboard: What sockets subscribe through; it lives as long as the server.
         threads: Requests that are answered at the same time.
         max_body_bytes: The longest body that any route takes; one byte more is read.
+        longer_bodies: Paths whose bodies may be longer.
         max_buffer_bytes: What may wait for one socket to be sent.
         starts: Answers plain starts in place of `wsgi`, which answers all without it.
     """
@@ -49,12 +51,14 @@ class Application:
         *,
         threads: int = DEFAULT_THREADS,
         max_body_bytes: int,
+        longer_bodies: Mapping[bytes, int] = MappingProxyType({}),
         max_buffer_bytes: int = DEFAULT_BUFFER_BYTES,
         starts: Starts | None = None,
     ) -> None:
         self.switchboard, self.max_buffer_bytes = switchboard, max_buffer_bytes
         self.waits = Waits(switchboard)
-        self._wsgi, self._max_body_bytes, self._starts = wsgi, max_body_bytes, starts
+        self._wsgi, self._starts = wsgi, starts
+        self._max_body_bytes, self._longer_bodies = max_body_bytes, longer_bodies
         self._requests: SimpleQueue[tuple[Environ, asyncio.Future[Answer]] | None] = SimpleQueue()
         self._threads = [Thread(target=self._work, name=f"request-{n}", daemon=True) for n in range(threads)]
 
@@ -66,7 +70,7 @@ class Application:
             await self._live(receive, send)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        body = await self._read(receive)
+        body = await self._read(receive, self._longer_bodies.get(scope["raw_path"], self._max_body_bytes))
         if body is None:
             return  # the client has gone before it had asked
         answer = await self._starts.answer(scope, body) if self._starts is not None and is_plain(scope) else None
@@ -103,15 +107,15 @@ class Application:
                 return replace(state, headers=[*state.headers, *wait.headers])
             await asyncio.sleep(RETRY_SECONDS)
 
-    async def _read(self, receive: Receive) -> bytes | None:
+    async def _read(self, receive: Receive, most_bytes: int) -> bytes | None:
         """The body, at most one byte longer than the longest; None when the client has gone."""
         message = await receive()
         pieces, size = [message.get("body", b"")], len(message.get("body", b""))
-        while message.get("more_body") and size <= self._max_body_bytes:
+        while message.get("more_body") and size <= most_bytes:
             message = await receive()
             pieces.append(message.get("body", b""))
             size += len(pieces[-1])
-        return None if message["type"] == "http.disconnect" else b"".join(pieces)[: self._max_body_bytes + 1]
+        return None if message["type"] == "http.disconnect" else b"".join(pieces)[: most_bytes + 1]
 
     def _work(self) -> None:
         """Answers requests until told to stop. A plain queue costs half of what an executor does for each."""

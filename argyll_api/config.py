@@ -4,6 +4,7 @@
 Made by the entry points from the engine's configuration and handed to `app.create_app`.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -33,16 +34,20 @@ class ApiConfig:
 
     @property
     def max_body_bytes(self) -> int:
-        """The longest body that any route takes."""
+        """The longest body that any route takes but those of `longer_bodies`."""
         return max(
             self.max_step_bytes,
             self.max_start_bytes,
-            self.max_start_batch_bytes,
             self.max_plan_bytes,
             self.max_query_bytes,
             self.max_webhook_bytes,
             self.max_trial_bytes,
         )
+
+    @property
+    def longer_bodies(self) -> Mapping[bytes, int]:
+        """Paths whose bodies may be longer than all others, and how long."""
+        return {b"/engine/flows": self.max_start_batch_bytes}
 
     @classmethod
     def from_engine(cls, config: EngineConfig) -> "ApiConfig":

@@ -62,6 +62,7 @@ def application(threads: int) -> Application:
         _switchboard,
         threads=threads,
         max_body_bytes=_api_config.max_body_bytes,
+        longer_bodies=_api_config.longer_bodies,
         max_buffer_bytes=_config.max_socket_buffer_bytes,
         starts=None if _traces else Starts(_engine, _api_config),  # each request has a span of its own then
     )

@@ -10,7 +10,7 @@ from typing import Final
 from argyll_archiver.config import ArchiverConfig
 from argyll_engine.ports import MemoryUse
 
-NEAR_POINTS: Final = 10
+NEAR_POINTS: Final = 30
 """So many points below the threshold memory is near it."""
 
 

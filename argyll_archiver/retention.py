@@ -5,7 +5,7 @@ Called by the task that beat sends to the archivers, and by the console. Off unl
 """
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Final
@@ -13,11 +13,14 @@ from typing import Final
 from argyll_engine import log as logs
 from argyll_engine.archive_changes import ArchiveChanges
 from argyll_engine.errors import ArgyllError, StoreUnavailableError
+from argyll_engine.model.digest import FlowDigest
 from argyll_engine.model.ids import FlowID
 from argyll_engine.ports import Clock, WorkLeases
 
 LEASE: Final = "archive-retention"
 BATCH: Final = 200
+AT_ONCE: Final = 1_000
+"""Flows, children included, that are forgotten in one step, unless one family alone has more."""
 THREADS: Final = 8
 FAILURE: Final = "archive job failed"
 
@@ -69,22 +72,36 @@ class Retention:
                     break
         finally:
             self._leases.release_lease(LEASE, owner)
-        if gone:
-            _log.info("archive_expired", flows=gone)
         return gone
 
     def _before(self) -> datetime:
         return self._clock.now() - self._retention
 
     def _expire(self, flow_ids: Sequence[FlowID]) -> int:
+        """How many of these root flows are gone."""
         with ThreadPoolExecutor(THREADS, "retention") as pool:
-            return sum(pool.map(self._is_expired, flow_ids))
+            families = [family for family in pool.map(self._without_objects, flow_ids) if family]
+        for group in _groups(families):
+            self._changes.expire(group)
+        return len(families)
 
-    def _is_expired(self, flow_id: FlowID) -> bool:
+    def _without_objects(self, flow_id: FlowID) -> Sequence[FlowDigest]:
         try:
-            return bool(self._changes.expire(flow_id))
+            return self._changes.begin_expiry(flow_id)
         except StoreUnavailableError:
             raise
         except ArgyllError as exc:
             _log.warning(FAILURE, flow_id=flow_id, cause="retention", reason=str(exc))
-            return False
+            return ()
+
+
+def _groups(families: Sequence[Sequence[FlowDigest]]) -> Iterator[list[FlowDigest]]:
+    """The flows, whole families together, in groups of bounded size."""
+    group: list[FlowDigest] = []
+    for family in families:
+        if group and len(group) + len(family) > AT_ONCE:
+            yield group
+            group = []
+        group += family
+    if group:
+        yield group

@@ -15,7 +15,7 @@ from argyll_engine.codec import time_to_json
 from argyll_engine.errors import ArchiveUnavailableError, FlowNotEndedError, FlowNotFoundError, InvalidRequestError
 from argyll_engine.model.digest import MAX_REASON_CHARACTERS, FlowDigest, digest_of
 from argyll_engine.model.flow import FlowState
-from argyll_engine.model.ids import CHILD_SEPARATOR, FlowID, flow_stream, is_child
+from argyll_engine.model.ids import FlowID, flow_stream, is_child, root_of
 from argyll_engine.ports import Archive, ArchiveStore, AuditRecord, Clock, RestoredFlow
 from argyll_engine.projections import Projections
 
@@ -60,7 +60,7 @@ class ArchiveChanges:
             ArchiveUnavailableError, StoreUnavailableError: Nothing has changed; try again later.
             DamagedArchiveError: Nothing has changed.
         """
-        root_id = _root(flow_id)
+        root_id = root_of(flow_id)
         for _ in range(_RACES):
             digests = self._digests(root_id)
             if not digests:
@@ -85,21 +85,35 @@ class ArchiveChanges:
             ArchiveUnavailableError, StoreUnavailableError: Try again; what is erased already does no harm.
         """
         if is_child(flow_id):
-            raise InvalidRequestError(f"a child flow is erased with its root: {_root(flow_id)}")
+            raise InvalidRequestError(f"a child flow is erased with its root: {root_of(flow_id)}")
         if len(reason) > MAX_REASON_CHARACTERS:
             raise InvalidRequestError(f"the reason is longer than {MAX_REASON_CHARACTERS} characters")
-        return self._forget(flow_id, self._outlines(flow_id), ERASED, reason)
+        flows = self._outlines(flow_id)
+        self._delete_objects(flows)
+        self._forget(flows, ERASED, reason)
+        return tuple(digest.flow_id for digest in flows)
 
     def expired(self, before: datetime, limit: int) -> Sequence[FlowID]:
         """Archived root flows that were deactivated before a time, oldest first."""
         return [each.flow_id for each in self._store.archived(before, limit)]
 
-    def expire(self, flow_id: FlowID) -> tuple[FlowID, ...]:
-        """The flows that were forgotten: an archived root flow and its children; raises as `erase` does."""
-        digests = self._digests(flow_id)
-        if not any(each.flow_id == flow_id for each in digests):
-            return ()  # restored or erased meanwhile
-        return self._forget(flow_id, self._outlines(flow_id), EXPIRED, "ARCHIVE_RETENTION")
+    def begin_expiry(self, flow_id: FlowID) -> tuple[FlowDigest, ...]:
+        """An archived root flow and its children, whose objects are gone now; none if it was brought back or erased.
+
+        Raises:
+            FlowNotEndedError: A child goes on.
+            ArchiveUnavailableError, StoreUnavailableError: Try again.
+        """
+        (digest,) = self._store.digests([flow_id])
+        if digest is None:
+            return ()
+        flows = self._outlines(flow_id)
+        self._delete_objects(flows)
+        return flows
+
+    def expire(self, flows: Sequence[FlowDigest]) -> None:
+        """Forget flows whose objects are gone, all at once: each time, every process drops the states that it keeps."""
+        self._forget(flows, EXPIRED, "ARCHIVE_RETENTION")
 
     def audit(self, after: str, limit: int) -> Sequence[AuditRecord]:
         """The oldest records of the audit log after a position."""
@@ -144,36 +158,28 @@ class ArchiveChanges:
             raise FlowNotEndedError(flow_id)
         return (digest_of(state, state.deactivated_at, projection.next_sequence),)
 
-    def _forget(self, root_id: FlowID, flows: Sequence[FlowDigest], action: str, reason: str) -> tuple[FlowID, ...]:
-        """Objects go first: a digest without its object can be erased again, an object without a digest is unknown.
-
-        They go once more at the end, for an archiver may have written them meanwhile.
-        """
-        record = self._record(root_id, flows, action, reason)
+    def _delete_objects(self, flows: Sequence[FlowDigest]) -> None:
+        """They go first: a digest without its object can be erased again, an object without a digest is unknown."""
         for digest in flows:
             self._archive.delete(digest)
-        self._store.erase({digest.flow_id: digest.labels for digest in flows}, record)
-        used_again = self._store.digests([digest.flow_id for digest in flows])
-        for digest, used in zip(flows, used_again, strict=True):
-            if used is None:
-                self._archive.delete(digest)
-        log.info("flow_" + action, flow_id=root_id, flows=len(flows), reason=reason)
-        return tuple(digest.flow_id for digest in flows)
 
-    def _record(self, root_id: FlowID, flows: Sequence[FlowDigest], action: str, reason: str) -> Mapping[str, str]:
-        """What the audit log says: ids and numbers, nothing of what the flow held."""
+    def _forget(self, flows: Sequence[FlowDigest], action: str, reason: str) -> None:
+        record = self._record(flows, action, reason)
+        self._store.erase({digest.flow_id: digest.labels for digest in flows}, record)
+        log.info("flows_" + action, **record)
+        # once more for those that an archiver may have written meanwhile, unless the id is in use again
+        used_again = self._store.digests([digest.flow_id for digest in flows])
+        unsure = zip(flows, used_again, strict=True)
+        self._delete_objects([digest for digest, used in unsure if used is None and not digest.object_key])
+
+    def _record(self, flows: Sequence[FlowDigest], action: str, reason: str) -> Mapping[str, str]:
+        """What the audit log says: ids of root flows, and numbers; nothing of what the flows held."""
         return {
             "action": action,
-            "flow_id": root_id,
+            "flow_ids": " ".join(digest.flow_id for digest in flows if not is_child(digest.flow_id)),
             "at": time_to_json(self._clock.now()),
             "flows": str(len(flows)),
             "events": str(sum(digest.event_count for digest in flows)),
             "objects": str(sum(1 for digest in flows if digest.object_key)),
-            "deactivated_at": time_to_json(next(each.deactivated_at for each in flows if each.flow_id == root_id)),
             "reason": reason,
         }
-
-
-def _root(flow_id: FlowID) -> FlowID:
-    """The flow that a flow belongs to, which may be itself."""
-    return FlowID(flow_id.partition(CHILD_SEPARATOR)[0])

@@ -7,7 +7,7 @@ Source: the contract, execution §3.2, §3.6 and §8.
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from argyll_engine.model.commands import Command, StartCompensation, StartWork
+from argyll_engine.model.commands import Command, RecordRun, StartCompensation, StartWork
 from argyll_engine.model.effects import CompleteParent, Effect, RunCompensation, RunWork, WakeAt
 from argyll_engine.model.events import (
     CompRetryScheduled,
@@ -57,6 +57,8 @@ def rearm(state: FlowState, command: Command, now: datetime) -> tuple[Effect, ..
     """The same timer again, when a retry was asked for before its time."""
     if isinstance(command, StartCompensation):
         return _rearm_compensation(state, command, now)
+    if isinstance(command, RecordRun):
+        command = command.start
     if not isinstance(command, StartWork):
         return ()
     item = state.executions[command.step_id].work_items[command.token]

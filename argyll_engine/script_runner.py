@@ -46,7 +46,7 @@ class Fate(StrEnum):
 class _Attempt:
     """What is to be recorded of an order, and how its script ended; None for a remembered result."""
 
-    requests: tuple[Request, ...]
+    request: Request
     outcome: Outcome | None
 
 
@@ -92,11 +92,8 @@ class ScriptRunner:
             log.debug("work_dropped", **order.ids, reason="another attempt was started")
             return
         attempt = self._run(order, state, item)
-        answers = self._patience.with_store(lambda: self._flows.execute(attempt.requests))
-        for answer in answers:
-            if isinstance(answer, ArgyllError):
-                raise answer
-        self._conclude(order, attempt, answers)
+        done = self._patience.with_store(lambda: self._flows.execute_one(attempt.request))
+        self._conclude(order, attempt, done)
 
     def run_together(self, orders: Sequence[WorkOrder]) -> list[Fate]:
         """What became of each order, in their order; raises nothing.
@@ -128,10 +125,10 @@ class ScriptRunner:
             tried.append(self._try(order, states.get(order.flow_id)))
             if self._clock() >= until:
                 break
-        requests = [request for found in tried if isinstance(found, _Attempt) for request in found.requests]
+        requests = [found.request for found in tried if isinstance(found, _Attempt)]
         answers = iter(self._patience.with_store(lambda: self._flows.execute(requests)) if requests else ())
         return [
-            found if isinstance(found, Fate) else self._fate(order, found, [next(answers) for _ in found.requests])
+            found if isinstance(found, Fate) else self._fate(order, found, next(answers))
             for order, found in zip(orders, tried, strict=False)
         ]
 
@@ -174,24 +171,21 @@ class ScriptRunner:
         if order.attempt != FIRST_ATTEMPT or not step.memoizable:
             return None
         found = self._memo.find(step, effective_inputs(state.executions[order.step_id], item))
-        return _Attempt((order.start(memo=found),), None) if found else None
+        return _Attempt(order.start(memo=found), None) if found else None
 
     def _run(self, order: WorkOrder, state: FlowState, item: WorkState) -> _Attempt:
         outcome = self._scripts.invoke(order.invocation(state, item))
-        return _Attempt((order.start(), order.result(outcome, order.attempt)), outcome)
+        return _Attempt(order.run(outcome), outcome)
 
-    def _fate(self, order: WorkOrder, attempt: _Attempt, answers: Sequence[Done[FlowState] | ArgyllError]) -> Fate:
-        if any(isinstance(answer, ArgyllError) for answer in answers):
+    def _fate(self, order: WorkOrder, attempt: _Attempt, answer: Done[FlowState] | ArgyllError) -> Fate:
+        if isinstance(answer, ArgyllError):
             return Fate.ALONE
-        self._conclude(order, attempt, answers)
-        last = answers[-1]
-        return Fate.COMMITTED if isinstance(last, Done) and last.events else Fate.DONE
+        self._conclude(order, attempt, answer)
+        return Fate.COMMITTED if answer.events else Fate.DONE
 
-    def _conclude(self, order: WorkOrder, attempt: _Attempt, answers: Sequence[Done[FlowState] | ArgyllError]) -> None:
+    def _conclude(self, order: WorkOrder, attempt: _Attempt, done: Done[FlowState]) -> None:
         """After the commit: remember the result, and let others know how the script ended."""
-        for answer in answers:
-            if isinstance(answer, Done):
-                self._memo.keep(answer.state, answer.events)
+        self._memo.keep(done.state, done.events)
         outcome = attempt.outcome
         if outcome is not None:
             self._health.note(order.step_id, outcome.error if isinstance(outcome, Failed) else "")

@@ -134,9 +134,7 @@ class Worker:
     clock: Clock
 
 
-def build_engine(
-    config: EngineConfig, traces: Traces | None = None, archive: ArchiveAccess | None = None
-) -> Engine:
+def build_engine(config: EngineConfig, traces: Traces | None = None, archive: ArchiveAccess | None = None) -> Engine:
     """The engine on the Redis of the configuration; `traces` takes spans, `archive` has archived flows."""
     return assemble_engine(config, build_parts(config, make_celery(config), traces), archive)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from argyll_engine import log as logs
 from argyll_engine.errors import BrokenError, ExecutionNotFoundError, WorkItemNotFoundError
 from argyll_engine.executor import Request
-from argyll_engine.model.commands import Command, CompleteWork, FailWork, NotCompleteWork, StartWork
+from argyll_engine.model.commands import Command, CompleteWork, FailWork, NotCompleteWork, RecordRun, StartWork
 from argyll_engine.model.flow import FlowState, WorkState, WorkStatus
 from argyll_engine.model.ids import FlowID, StepID, StreamID, Token, flow_stream
 from argyll_engine.model.invocation import Accepted, Failed, Invocation, NotCompleted, Outcome, Succeeded
@@ -88,6 +88,19 @@ class WorkOrder:
         command = StartWork(step_id=self.step_id, token=self.token, attempt=self.attempt)
         tag = self.delivery_tag if memo else ""
         return Request(stream_id=self.stream_id, command=command, memo=memo, delivery_tag=tag)
+
+    def run(self, outcome: Outcome) -> Request:
+        """Asks for the record of a script that was run: its start and its outcome."""
+        result = self._command(outcome, self.attempt)
+        if not isinstance(result, CompleteWork | FailWork):
+            raise BrokenError(f"a script ended as {type(outcome).__name__}")
+        start = StartWork(step_id=self.step_id, token=self.token, attempt=self.attempt)
+        return Request(
+            stream_id=self.stream_id,
+            command=RecordRun(start=start, result=result),
+            released=(self.token,),
+            delivery_tag=self.delivery_tag,
+        )
 
     def result(self, outcome: Outcome, attempt: int | None = None) -> Request:
         """Asks for the record of an outcome; with an `attempt`, only while that one runs."""

@@ -198,9 +198,8 @@ class WorkRunner:
         step = self._patience.with_store(lambda: self._state(order)).plan.steps[order.step_id]
         error = f"the worker could not run it: {type(exc).__name__}: {exc}"[:CRASH_TEXT]
         outcome = Failed(error=error) if step.type == StepType.SCRIPT else not_completed(error)
-        result = order.result(outcome, order.attempt)
-        requests = [order.start(), result] if step.type == StepType.SCRIPT else [result]
-        self._patience.with_store(lambda: self._flows.execute(requests))
+        request = order.run(outcome) if step.type == StepType.SCRIPT else order.result(outcome, order.attempt)
+        self._patience.with_store(lambda: self._flows.execute([request]))
 
     def _state(self, order: WorkOrder) -> FlowState:
         """The flow as this process last saw it; what is decided on it is checked by the commit."""

@@ -194,7 +194,8 @@ def audit(as_json: bool) -> None:
             print_line(json.dumps(record, ensure_ascii=False))
         else:
             numbers = f"{record['flows']} flows, {record['events']} events, {record['objects']} objects"
-            print_line(f"{record['at']} {record['action']} {record['flow_id']} ({numbers}) {record['reason']}".rstrip())
+            what = f"{record['at']} {record['action']} {record['flow_ids']} ({numbers})"
+            print_line(f"{what} {record['reason']}".rstrip())
 
 
 def _audit_records() -> Iterator[dict[str, str]]:

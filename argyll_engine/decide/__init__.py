@@ -14,6 +14,7 @@ from argyll_engine.decide.work_compensate import (
     start_compensation,
 )
 from argyll_engine.decide.work_defer import defer_dispatch, refuse_work
+from argyll_engine.decide.work_run import record_run
 from argyll_engine.decide.work_start import start_work
 from argyll_engine.decide.work_stop import complete_work, fail_work, not_complete_work
 from argyll_engine.model.commands import (
@@ -25,6 +26,7 @@ from argyll_engine.model.commands import (
     FlowCommand,
     NotCompleteCompensation,
     NotCompleteWork,
+    RecordRun,
     RefuseWork,
     StartCompensation,
     StartFlow,
@@ -42,6 +44,7 @@ FLOW_DECISIONS: Final[dict[type[FlowCommand], Callable[[Turn, Any], None]]] = {
     DeferDispatch: defer_dispatch,
     RefuseWork: refuse_work,
     CompleteWork: complete_work,
+    RecordRun: record_run,
     FailWork: fail_work,
     NotCompleteWork: not_complete_work,
     WakeStep: wake_step,

@@ -58,12 +58,13 @@ COUNTS: Final = (
 class FlowDraft:
     """A flow being folded. `state` is the flow so far; read it freely, keep it only after the last fold."""
 
-    __slots__ = ("_is_ours", "_owned", "found")
+    __slots__ = ("_executions", "_is_ours", "_owned", "found")
 
     def __init__(self, state: FlowState | None) -> None:
         self.found = state
         """The flow so far; None before its first event."""
         self._is_ours = False  # whether `found` is our own copy, which may be changed in place
+        self._executions: set[StepID] = set()  # those of them that are our own copies
         self._owned: dict[int, Any] = {}  # held, so that no id is used again while the draft lives
 
     @property
@@ -83,6 +84,7 @@ class FlowDraft:
         event = recorded.event
         if isinstance(event, FlowStarted):
             self.found, self._is_ours = _started(event, recorded.at), True
+            self._executions = set(self.found.executions)
             return
         apply = FOLDS.get(type(event))
         if apply is not None:
@@ -102,7 +104,11 @@ class FlowDraft:
     def change_execution(self, step_id: StepID, **fields: Any) -> None:
         """Set fields of an execution."""
         executions = self._own("executions", self.state.executions)
-        executions[step_id] = changed(executions[step_id], **fields)
+        if step_id in self._executions:
+            change(executions[step_id], **fields)
+        else:
+            executions[step_id] = changed(executions[step_id], **fields)
+            self._executions.add(step_id)
 
     def change_work(self, step_id: StepID, token: Token, **fields: Any) -> None:
         """Set fields of a work item and keep count; an unknown token is ignored."""

@@ -76,6 +76,17 @@ class FailWork:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RecordRun:
+    """A script has run, which nobody outside has seen: its start and its outcome are one command.
+
+    Both name the same attempt, so that the outcome counts only if the attempt was the next one.
+    """
+
+    start: StartWork
+    result: CompleteWork | FailWork
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NotCompleteWork:
     """Attempt number `attempt` of a work item ended without an answer."""
 
@@ -173,6 +184,7 @@ FlowCommand: TypeAlias = (
     | RefuseWork
     | CompleteWork
     | FailWork
+    | RecordRun
     | NotCompleteWork
     | WakeStep
     | CompensationCommand

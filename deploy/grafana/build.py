@@ -133,9 +133,10 @@ OVERVIEW: Final = Dashboard(
                     title="Started, completed, failed",
                     says="Root flows and the flows of flow steps.",
                     unit="reqps",
-                    queries=_rate("argyll_flows_started_total", "kind")
-                    | _rate("argyll_flows_completed_total", "kind")
-                    | _rate("argyll_flows_failed_total", "kind"),
+                    queries={
+                        f"sum by (kind) (rate(argyll_flows_{what}_total{RATE}))": f"{what} {{{{kind}}}}"
+                        for what in ("started", "completed", "failed")
+                    },
                 ),
                 Panel(
                     title="Active",

@@ -5,12 +5,14 @@ import json
 import subprocess
 from typing import Any
 
+import pytest
+
 from tests.acceptance.stack import STEPS, Stack
 
 
 def _doctor(stack: Stack, **variables: str) -> tuple[int, dict[str, list[dict[str, Any]]]]:
     """The exit code, and what was found, by check."""
-    argv = (*stack.api.argv[:4], "doctor", "--json", "--patience", "5")
+    argv = (*stack.api.argv[:4], "doctor", "--json", "--patience", "3")
     environment = stack.api.environment | {"WEBHOOK_BASE_URL": stack.client.base_url} | variables
     said = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False, timeout=120)
     found: dict[str, list[dict[str, Any]]] = {}
@@ -28,6 +30,7 @@ def test_a_running_deployment_has_no_fault(stack: Stack) -> None:
     assert "2 worker processes answer" == found["workers"][0]["text"]
 
 
+@pytest.mark.slow
 def test_a_deployment_without_workers_for_steps_is_told_so(stack: Stack) -> None:
     """The queue that nobody serves is named, with what to start; in production the address for webhooks is at fault."""
     stack.kill_worker(STEPS)

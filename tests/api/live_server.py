@@ -43,6 +43,7 @@ class LiveServer:
             self.switchboard,
             threads=2,
             max_body_bytes=ApiConfig().max_body_bytes,
+            longer_bodies=ApiConfig().longer_bodies,
             starts=self.starts,
             **options,
         )

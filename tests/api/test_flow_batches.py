@@ -9,6 +9,8 @@ from argyll_api.app import create_app
 from argyll_api.config import ApiConfig
 from argyll_api.schemas.flow import MAX_STARTS
 from argyll_engine.errors import BrokenError, StoreUnavailableError
+from tests.acceptance.client import request
+from tests.api.live_server import serving
 from tests.definitions import a_step, output, required
 from tests.workshop import Workshop
 
@@ -110,6 +112,20 @@ def test_its_body_has_a_limit_of_its_own(shop):
         answer.status_code,
         answer.json["error"],
     )
+
+
+def test_the_server_reads_longer_bodies_for_it_alone():
+    """What is longer than any other body may be goes through here, and is refused elsewhere."""
+    with serving() as server:
+        server.workshop.engine.register_step(STEP)
+        large = {"flows": [a_start(f"f{number}", init={"x": ["y" * 900_000]}) for number in range(6)]}
+        answer = request(f"{server.url}/engine/flows", "POST", large)
+        assert (200, 6) == (answer.status, answer.json["started"])
+        refused = request(f"{server.url}/engine/plan", "POST", large)
+        assert (400, "invalid JSON request: the body is larger than 4194304 bytes") == (
+            refused.status,
+            refused.json["error"],
+        )
 
 
 def test_a_store_that_is_away(api, shop, monkeypatch):

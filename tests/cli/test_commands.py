@@ -3,8 +3,11 @@
 
 import importlib.metadata
 import importlib.util
+import subprocess
+import sys
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
@@ -14,11 +17,41 @@ from argyll_engine.config import EngineConfig
 
 
 def test_every_command_is_there() -> None:
-    """Processes, `down`, and the clients of the API; each with a help text."""
+    """Processes, `down`, tools, and the clients of the API; each under its own name and with a help text."""
+    context = click.Context(main)
     assert {
-        *("ale", "api", "beat", "dead-letters", "down", "flow", "flower", "plan", "script", "step", "up", "worker")
-    } == set(main.commands)
-    assert [] == [name for name, command in main.commands.items() if not command.help]
+        "ale",
+        "api",
+        "archive",
+        "archiver",
+        "backup",
+        "beat",
+        "config",
+        "dead-letters",
+        "doctor",
+        "down",
+        "flow",
+        "flower",
+        "migrate",
+        "plan",
+        "probe",
+        "script",
+        "step",
+        "up",
+        "worker",
+    } == set(main.list_commands(context))
+    commands = {name: main.get_command(context, name) for name in main.list_commands(context)}
+    assert [] == [name for name, command in commands.items() if command is None or command.name != name]
+    assert [] == [name for name, command in commands.items() if command is None or not command.help]
+
+
+def test_a_command_loads_no_other() -> None:
+    """Processes begin sooner for it: what one of them needs, the others do not wait for."""
+    run = "main(['beat', '--help'], standalone_mode=False)"
+    program = f"import sys; from argyll_api.cli import main; {run}; print(*sys.modules)"
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    foreign = {"argyll_engine.wiring", "argyll_api.client", "argyll_engine.scripting", "boto3", "flask", "uvicorn"}
+    assert set() == foreign & set(said.stdout.split())
 
 
 def test_the_version_is_that_of_the_distribution() -> None:

@@ -146,6 +146,13 @@ def test_the_variables_are_a_configuration_that_argyll_takes() -> None:
         assert set() == {name for name in own if not name.startswith(("AWS_", "FLOWER_"))} - known
 
 
+def test_the_archiver_has_a_file_with_its_variables() -> None:
+    """Each once, with its default; the other files are held against the table by another test."""
+    lines = (DEPLOY / "env/archiver.env").read_text("utf-8").splitlines()
+    settings = [line for line in lines if line and not line.startswith("#")]
+    assert [f"{row.name}={row.default}" for row in ARCHIVE_VARIABLES] == settings
+
+
 def test_mounted_files_are_there() -> None:
     """Each path that a volume or a build names, from where the compose file lies."""
     for service in _services().values():

@@ -12,6 +12,17 @@ from argyll_engine.address import RedisConfig, Sentinels, redact
         (RedisConfig(addr="h:1"), "redis://h:1/0", "redis://h:1/0"),
         (RedisConfig(addr="[::1]:1", db=2), "redis://[::1]:1/2", "redis://[::1]:1/2"),
         (RedisConfig(addr="h:1", password="p@/:", db=3), "redis://:p%40%2F%3A@h:1/3", "redis://:p%40%2F%3A@h:1/3"),
+        (RedisConfig(addr="h:1", user="u@", password="p"), "redis://u%40:p@h:1/0", "redis://u%40:p@h:1/0"),
+        (
+            RedisConfig(addr="rediss://h:1", ca_path="/a b/ca.pem", cert_path="/c.pem", key_path="/k.pem"),
+            "rediss://h:1/0?ssl_ca_certs=/a%20b/ca.pem&ssl_certfile=/c.pem&ssl_keyfile=/k.pem",
+            "rediss://h:1/0?ssl_ca_certs=/a%20b/ca.pem&ssl_certfile=/c.pem&ssl_keyfile=/k.pem&ssl_cert_reqs=required",
+        ),
+        (
+            RedisConfig(addr="redis+sentinel://a:1/main", user="u", password="p"),
+            "redis+sentinel://a:1/main",
+            "sentinel://u:p@a:1/0",
+        ),
         (RedisConfig(addr="redis://u:q@h:1/5", password="p", db=3), "redis://u:q@h:1/5", "redis://u:q@h:1/5"),
         (RedisConfig(addr="redis://h:1", password="p", db=3), "redis://:p@h:1/3", "redis://:p@h:1/3"),
         (RedisConfig(addr="rediss://h:1"), "rediss://h:1/0", "rediss://h:1/0?ssl_cert_reqs=required"),

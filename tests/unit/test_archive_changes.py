@@ -138,7 +138,7 @@ def test_the_audit_log_says_what_was_erased(place: Archiving, engine: Engine) ->
     place.archiver.sweep()
     engine.archive.erase(A, "asked for")
     (record,) = engine.archive.audit("", 10)
-    assert {"action": "erased", "flow_id": "a", "flows": "1", "objects": "1", "reason": "asked for"}.items() <= (
+    assert {"action": "erased", "flow_ids": "a", "flows": "1", "objects": "1", "reason": "asked for"}.items() <= (
         record.members.items()
     )
     assert "secret" not in str(record.members)

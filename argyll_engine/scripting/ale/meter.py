@@ -52,7 +52,7 @@ class Meter:
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
-        self._deadline = time.thread_time() + limits.timeout_ms / 1_000
+        self._deadline = 0.0  # set at the first look, for asking the time costs as much as a small script
         self.left = min(CHUNK, limits.max_steps)
         self._left_steps = limits.max_steps - self.left
         self._segments = 0
@@ -79,7 +79,7 @@ class Meter:
             raise AleLimitError(f"script exceeded its limit of {self.limits.max_steps} steps")
         self.left = min(CHUNK, self._left_steps)
         self._left_steps -= self.left
-        if time.thread_time() > self._deadline:
+        if self.seconds_left() < 0:
             raise AleLimitError(f"script exceeded its time limit of {self.limits.timeout_ms} ms")
         if self._checks % _CHECKS == 0:
             self._look_at_memory()
@@ -105,7 +105,7 @@ class Meter:
         if self._segments >= MAX_SEGMENTS:
             raise AleLimitError("recursion is too deep")
         _reach(_HEADROOM)
-        left_seconds = self._deadline - time.thread_time()
+        left_seconds = self.seconds_left()
         segment = _Segment(self, procedure, arguments)
         self._segments += 1
         segment.run(left_seconds)
@@ -119,7 +119,10 @@ class Meter:
 
     def seconds_left(self) -> float:
         """Processor time that is left on the thread that calls this."""
-        return self._deadline - time.thread_time()
+        now = time.thread_time()
+        if not self._deadline:
+            self._deadline = now + self.limits.timeout_ms / 1_000
+        return self._deadline - now
 
 
 class _Segment:

@@ -154,12 +154,12 @@ def test_the_watch_looks_at_memory_while_it_is_near_the_threshold() -> None:
     archiving = Archiving(memory_percent=80.0)
     archiving.end("a")
     watch = Watch(archiving.archiver, 0.5)
-    for percent in (69, 70):
+    for percent in (49, 50):
         archiving.fill_memory(percent)
         archiving.archiver.check_memory()
         archiving.fill_memory(80)
         watch.look()
-        assert (percent < 70) == bool(archiving.log("a"))
+        assert (percent < 50) == bool(archiving.log("a"))
 
 
 def test_the_watch_outlives_what_goes_wrong() -> None:

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from argyll_archiver import retention as retention_module
 from argyll_archiver.archive import FlowArchive
 from argyll_archiver.retention import LEASE, Retention
 from argyll_engine.archive_changes import ArchiveAccess, ArchiveChanges
@@ -92,10 +93,22 @@ def test_a_flow_that_cannot_go_does_not_keep_the_others(place: Archiving, caplog
 
 
 def test_the_audit_log_tells_what_expired(place: Archiving) -> None:
-    """Apart from what people have erased."""
-    place.end("a")
+    """One record a batch, apart from what people have erased."""
+    place.end("a", "b")
     place.archiver.sweep()
     place.pass_time(2 * RETENTION_SECONDS)
     retention_of(place).sweep()
     (record,) = place.store.audit("", 9)
-    assert ("expired", "a") == (record.members["action"], record.members["flow_id"])
+    assert ("expired", "a b", "2") == tuple(record.members[name] for name in ("action", "flow_ids", "flows"))
+
+
+def test_large_batches_go_in_groups(place: Archiving, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each family whole, and Redis is held up for none for long."""
+    monkeypatch.setattr(retention_module, "AT_ONCE", 3)
+    place.end("a", "b")
+    place.end_with_child("parent")
+    place.end("c")
+    place.archiver.sweep()
+    place.pass_time(2 * RETENTION_SECONDS)
+    assert 4 == retention_of(place).sweep()
+    assert ["a b", "parent c"] == [record.members["flow_ids"] for record in place.store.audit("", 9)]
