@@ -37,7 +37,7 @@ def read_object(limit_bytes: int) -> dict[str, Any]:
 def read_object_if_any(limit_bytes: int) -> dict[str, Any]:
     """The same where the body may be missing, which counts as an empty object."""
     raw = _read(limit_bytes)
-    return as_object(parse(raw)) if raw.strip() else {}
+    return as_object(parse(raw)) if raw else {}
 
 
 def read_value(limit_bytes: int) -> JSONValue:

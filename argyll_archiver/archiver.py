@@ -66,8 +66,12 @@ class Archiver:
         self._note_backlog()
         return archived
 
-    def sweep(self) -> int:
-        """How many flows were archived because they are old. Raises StoreUnavailableError."""
+    def sweep(self, call_for_help: Callable[[], None] = lambda: None) -> int:
+        """How many flows were archived because they are old. Raises StoreUnavailableError.
+
+        Args:
+            call_for_help: Called once if there are more than one batch, so that another archiver may join.
+        """
         config = self._config
         return self._rounds(
             AGE,
@@ -75,6 +79,7 @@ class Archiver:
             config.sweep_interval_seconds,
             lambda: old_enough_before(self._clock.now(), config),
             lambda: True,
+            call_for_help,
         )
 
     def finish(self) -> int:
@@ -117,12 +122,17 @@ class Archiver:
         interval_seconds: float,
         before: Callable[[], datetime | None],
         is_wanted: Callable[[], bool],
+        call_for_help: Callable[[], None] = lambda: None,
     ) -> int:
         """Batches, one after the other, while they are wanted, there is more to do, and the interval has time left."""
         started, total = self._clock_seconds(), 0
+        is_alone = True
         while not self._stopping.is_set() and is_wanted():
             owner = uuid.uuid4().hex
             chosen = self._jobs.reserve(owner, before(), batch, self._lease_ms)
+            if is_alone and len(chosen) == batch:
+                is_alone = False
+                call_for_help()
             tally = self._archive(reason, owner, chosen)
             total += len(tally.archived)
             elapsed = self._clock_seconds() - started

@@ -24,6 +24,8 @@ SWEEP_ARCHIVE: Final = "argyll.sweep_archive"
 EXPIRE_ARCHIVE: Final = "argyll.expire_archive"
 ARCHIVE_FLOW: Final = "argyll.archive_flow"
 
+HELP_EXPIRES_SECONDS: Final = 60.0
+
 _log = log.get(__name__)
 
 
@@ -40,7 +42,7 @@ def register_tasks(app: Celery, archiver: Archiver, retention: Retention) -> Non
     def sweep_archive() -> None:
         """Archive what is old; the next sweep makes up for one that fails."""
         with _at_work():
-            archiver.sweep()
+            archiver.sweep(lambda: _call_for_help(app))
 
     @app.task(name=EXPIRE_ARCHIVE, shared=False)
     def expire_archive() -> None:
@@ -76,6 +78,14 @@ def _every(task: str, interval_seconds: float) -> dict[str, Any]:
     """A periodic task; what nobody has taken before the next one is due is dropped."""
     options = {"queue": ARCHIVE_QUEUE, "expires": interval_seconds}
     return {"task": task, "schedule": interval_seconds, "options": options}
+
+
+def _call_for_help(app: Celery) -> None:
+    """Asks for one more sweep beside this one; nobody does it where all archivers are busy."""
+    try:
+        app.send_task(SWEEP_ARCHIVE, queue=ARCHIVE_QUEUE, expires=HELP_EXPIRES_SECONDS, ignore_result=True)
+    except Exception as exc:  # noqa: BLE001 - a full or absent broker must not stop the sweep that asks
+        _log.warning("archive_help_not_asked", error=str(exc))
 
 
 @contextmanager

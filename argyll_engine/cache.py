@@ -15,29 +15,29 @@ S = TypeVar("S")
 
 
 class ProjectionCache(Generic[S]):
-    """State and next sequence of at most `capacity` streams. Safe among threads; states are never copied."""
+    """State, next sequence and mark of at most `capacity` streams. Safe among threads; states are never copied."""
 
     __slots__ = ("_capacity", "_kept", "_lock")
 
     def __init__(self, capacity: int) -> None:
         self._capacity = capacity
-        self._kept: OrderedDict[StreamID, tuple[S, int]] = OrderedDict()
+        self._kept: OrderedDict[StreamID, tuple[S, int, bytes]] = OrderedDict()
         self._lock = Lock()
 
-    def get(self, stream_id: StreamID) -> tuple[S, int] | None:
-        """The state and the sequence after its last event; None if it is not kept."""
+    def get(self, stream_id: StreamID) -> tuple[S, int, bytes] | None:
+        """The state, the sequence after its last event and how that begins; None if it is not kept."""
         with self._lock:
             found = self._kept.get(stream_id)
             if found is not None:
                 self._kept.move_to_end(stream_id)
             return found
 
-    def put(self, stream_id: StreamID, state: S, next_sequence: int) -> None:
+    def put(self, stream_id: StreamID, state: S, next_sequence: int, mark: bytes = b"") -> None:
         """Keep a state, unless another thread has brought a newer one: `drop` first to go back."""
         with self._lock:
             kept = self._kept.get(stream_id)
             if kept is None or kept[1] <= next_sequence:
-                self._kept[stream_id] = (state, next_sequence)
+                self._kept[stream_id] = (state, next_sequence, mark)
             self._kept.move_to_end(stream_id)
             if len(self._kept) > self._capacity:
                 self._kept.popitem(last=False)

@@ -26,7 +26,7 @@ from argyll_engine.model.facts import Facts, NewToken, Scripts
 from argyll_engine.model.ids import StepID, StreamID, Token
 from argyll_engine.model.invocation import Succeeded
 from argyll_engine.ports import Claim, Clock, Commit, Committed, Dispatcher, EventStore, Message, WorkLeases
-from argyll_engine.projections import Projection, Projections
+from argyll_engine.projections import Projection, Projections, mark_of
 
 S = TypeVar("S")
 
@@ -218,7 +218,8 @@ class Executor(Generic[S]):
         for (work, commit), result in zip(due, results, strict=True):
             if isinstance(result, Committed):
                 committed.append((work.state, work.events))
-                self._projections.keep(work.stream_id, work.state, result.next_sequence)
+                mark = mark_of(commit.events) or work.projection.mark
+                self._projections.keep(work.stream_id, work.state, result.next_sequence, mark)
                 unsealed.extend(() if commit.entries else work.messages)
                 won.append(work)
             else:
@@ -248,6 +249,7 @@ class Executor(Generic[S]):
         return Commit(
             stream_id=work.stream_id,
             expected_sequence=work.projection.next_sequence,
+            mark=work.projection.mark,
             events=tuple(encode_recorded(work.stream_id, recorded) for recorded in work.events),
             index=self._aggregate.index(state, work.events),
             due_at_ms=self._aggregate.due_at_ms(state, now) if work.events else None,

@@ -34,10 +34,15 @@ class Claim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadRequest:
-    """Asks for a stream; `known` is the sequence after the last event the caller already has (0 = nothing)."""
+    """Asks for a stream; `known` is the sequence after the last event the caller already has (0 = nothing).
+
+    `mark` is how that event begins. Where the log has another one there, what the caller has is void: Redis lost the
+    end of the log, and it has grown again since.
+    """
 
     stream_id: StreamID
     known: int = 0
+    mark: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +126,7 @@ class Commit:
 
     Args:
         expected_sequence: number of events that the decision saw.
+        mark: how the last event that the decision saw begins (see LoadRequest); empty if that is not known.
         events: encoded envelopes, the first at `expected_sequence`. May be empty: then only the rest happens.
         index: change of status in the flow index.
         due_at_ms: when the recovery sweep should look at the flow (Unix ms), 0 = never again, None = unchanged.
@@ -133,6 +139,7 @@ class Commit:
     stream_id: StreamID
     expected_sequence: int
     events: tuple[bytes, ...]
+    mark: bytes = b""
     index: IndexChange | None = None
     due_at_ms: int | None = None
     entries: tuple[QueueEntry, ...] = ()
@@ -152,7 +159,8 @@ class Committed:
 class SequenceConflict:
     """Somebody else committed first; nothing of this commit happened.
 
-    `missed` are the events from the expected sequence on. Empty where the log was trimmed past it: load again.
+    `missed` are the events from the expected sequence on. Empty where the log was trimmed past it, or is another one
+    than the decision saw: load again.
     """
 
     next_sequence: int

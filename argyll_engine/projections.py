@@ -6,7 +6,7 @@ Called by the executor, the read side and the work runner. Nothing here decides.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from argyll_engine.aggregates import Aggregate
 from argyll_engine.cache import ProjectionCache
@@ -18,17 +18,22 @@ from argyll_engine.ports import EventStore, LoadRequest, Snapshot, Stream
 
 S = TypeVar("S")
 
+MARK_BYTES: Final = 42
+"""Of the beginning of an encoded event: its timestamp."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Projection(Generic[S]):
     """A state and how many events it is made of; `is_validated` when the store said so just now.
 
+    `mark` is how its last event begins, empty if that is not known: two logs of the same length are told apart by it.
     An archived flow has its encoded `digest`; its state is None unless this process still has it.
     """
 
     state: S | None
     next_sequence: int
     is_validated: bool
+    mark: bytes = b""
     digest: bytes | None = None
 
 
@@ -46,7 +51,9 @@ class Projections(Generic[S]):
     def cached(self, stream_id: StreamID) -> Projection[S] | None:
         """What this process saw last; a commit finds out whether it is still true."""
         found = self._cache.get(stream_id)
-        return None if found is None else Projection(state=found[0], next_sequence=found[1], is_validated=False)
+        if found is None:
+            return None
+        return Projection(state=found[0], next_sequence=found[1], is_validated=False, mark=found[2])
 
     def load(self, streams: Sequence[StreamID]) -> list[Projection[S]]:
         """The states as of now, in one round trip; only events that this process has not seen are fetched.
@@ -71,12 +78,12 @@ class Projections(Generic[S]):
             self._cache.drop(stream_id)
             return
         state = self._replay(stream_id, projection.state, projection.next_sequence, missed)
-        self.keep(stream_id, state, projection.next_sequence + len(missed))
+        self.keep(stream_id, state, projection.next_sequence + len(missed), mark_of(missed))
 
-    def keep(self, stream_id: StreamID, state: S | None, next_sequence: int) -> None:
-        """Remember a state that was just committed or loaded."""
+    def keep(self, stream_id: StreamID, state: S | None, next_sequence: int, mark: bytes) -> None:
+        """Remember a state that was just committed or loaded, and how its last event begins."""
         if state is not None:
-            self._cache.put(stream_id, state, next_sequence)
+            self._cache.put(stream_id, state, next_sequence, mark)
 
     def fold(self, stream_id: StreamID, log: Sequence[bytes]) -> S | None:
         """The state that a whole log from elsewhere amounts to. Raises UndecodableEventError."""
@@ -86,15 +93,15 @@ class Projections(Generic[S]):
         """Drop a stream whose state in the store is uncertain."""
         self._cache.drop(stream_id)
 
-    def _load(self, streams: Sequence[StreamID], known: Sequence[tuple[S, int] | None]) -> Sequence[Stream]:
+    def _load(self, streams: Sequence[StreamID], known: Sequence[tuple[S, int, bytes] | None]) -> Sequence[Stream]:
         return self._store.load(
             [
-                LoadRequest(stream_id=stream_id, known=kept[1] if kept else 0)
+                LoadRequest(stream_id=stream_id, known=kept[1] if kept else 0, mark=kept[2] if kept else b"")
                 for stream_id, kept in zip(streams, known, strict=True)
             ]
         )
 
-    def _fold(self, stream: Stream, kept: tuple[S, int] | None) -> Projection[S]:
+    def _fold(self, stream: Stream, kept: tuple[S, int, bytes] | None) -> Projection[S]:
         first = stream.first_sequence
         # A log that goes on elsewhere than where we are is another one: Redis lost what it had not yet written.
         state = kept[0] if kept and kept[1] == first else None
@@ -105,10 +112,13 @@ class Projections(Generic[S]):
         if kept and kept[1] != first:
             self.forget(stream.stream_id)
         state = self._replay(stream.stream_id, state, first, stream.events)
-        self.keep(stream.stream_id, state, stream.next_sequence)
+        mark = kept[2] if kept and kept[1] == stream.next_sequence else mark_of(stream.events)
+        self.keep(stream.stream_id, state, stream.next_sequence, mark)
         if state is not None and len(stream.events) >= self.aggregate.snapshot_every:
             self._save_snapshot(stream.stream_id, state, stream.next_sequence)
-        return Projection(state=state, next_sequence=stream.next_sequence, is_validated=True, digest=stream.digest)
+        return Projection(
+            state=state, next_sequence=stream.next_sequence, is_validated=True, mark=mark, digest=stream.digest
+        )
 
     def _fold_whole_log(self, stream_id: StreamID) -> Projection[S]:
         """For a snapshot of another version: the log is the truth.
@@ -120,8 +130,8 @@ class Projections(Generic[S]):
         if not log or decode(log[0])["sequence"] != 0:
             raise BrokenError(f"the snapshot of {':'.join(stream_id)} was written by another version of Argyll")
         state = self._replay(stream_id, None, 0, log)
-        self.keep(stream_id, state, len(log))
-        return Projection(state=state, next_sequence=len(log), is_validated=True)
+        self.keep(stream_id, state, len(log), mark_of(log))
+        return Projection(state=state, next_sequence=len(log), is_validated=True, mark=mark_of(log))
 
     def _replay(self, stream_id: StreamID, state: S | None, first: int, raw: Sequence[bytes]) -> S | None:
         decoded = (decode_recorded(stream_id, first + i, event) for i, event in enumerate(raw))
@@ -131,3 +141,8 @@ class Projections(Generic[S]):
     def _save_snapshot(self, stream_id: StreamID, state: S, next_sequence: int) -> None:
         snapshot = Snapshot(sequence=next_sequence, payload=self.aggregate.to_snapshot(state))
         self._store.save_snapshot(stream_id, snapshot)
+
+
+def mark_of(events: Sequence[bytes]) -> bytes:
+    """How the last of these encoded events begins: with its time, to the microsecond. Empty for none."""
+    return events[-1][:MARK_BYTES] if events else b""

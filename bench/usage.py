@@ -33,7 +33,8 @@ def processes_below(pid: int) -> tuple[int, ...]:
 def name_of(command_line: str) -> str:
     """What a process of ours is called: `redis`, `api`, `steps1`, `beat` and so on."""
     words = command_line.split("\0")
-    if "redis-server" in words[0] or "valkey-server" in words[0]:
+    program = words[0].partition(" ")[0].rpartition("/")[2]
+    if program.startswith(("redis-", "valkey-")):  # a child that rewrites its file too
         return "redis"
     for flag in ("-n", "-Q"):  # worker1@host; a worker without a name goes by its queues
         if flag in words:
@@ -41,7 +42,7 @@ def name_of(command_line: str) -> str:
     for word in ("beat", "api", "archiver", "up"):
         if word in words:
             return word
-    return "python" if "python" in words[0] else words[0].rpartition("/")[2]
+    return "python" if "python" in program else program
 
 
 def cpu_seconds(stat: str) -> float:

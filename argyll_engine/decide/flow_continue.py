@@ -42,8 +42,11 @@ def _carry(turn: Turn, changed: tuple[StepID, ...], sweep: bool) -> bool:
     # What has only started has given nothing yet: it concerns its suppliers, which it may no longer want.
     ended = [step_id for step_id in changed if executions[step_id].status is not StepStatus.ACTIVE]
     consumers = _pending(turn, [*ended, *_consumers(turn, ended)])
+    before = len(turn.events)
     if sweep:
         _skip_unneeded(turn, [*consumers, *_suppliers(turn, [*changed, *consumers])])
+    if not ended and len(turn.events) == before:
+        return False
     _fail_unreachable(turn, consumers)
     stop_flow(turn)
     before = len(turn.events)

@@ -47,6 +47,9 @@ from argyll_engine.model.flow import (
 from argyll_engine.model.ids import StepID, Token
 from argyll_engine.model.work_items import WorkItems
 
+SILENT: Final = (CompStarted, DispatchDeferred)
+"""Events that leave the time of the last update alone."""
+
 COUNTS: Final = (
     ("active_count", WorkStatus.ACTIVE),
     ("succeeded_count", WorkStatus.SUCCEEDED),
@@ -89,7 +92,7 @@ class FlowDraft:
         apply = FOLDS.get(type(event))
         if apply is not None:
             apply(self, event, recorded.at)
-            if not isinstance(event, CompStarted | DispatchDeferred):  # they leave the time of the last update alone
+            if not isinstance(event, SILENT):
                 self.change(last_updated_at=recorded.at)
 
     # ---- what the folds change ----

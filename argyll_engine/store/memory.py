@@ -50,6 +50,12 @@ class _Log:
     def next_sequence(self) -> int:
         return self.trimmed + len(self.events)
 
+    def goes_on(self, sequence: int, mark: bytes) -> bool:
+        """Whether the log reaches to a sequence and its event before that begins so."""
+        if not mark or sequence <= self.trimmed:
+            return sequence <= self.next_sequence
+        return sequence <= self.next_sequence and self.events[sequence - self.trimmed - 1].startswith(mark)
+
     def after(self, sequence: int) -> tuple[bytes, ...]:
         return tuple(self.events[sequence - self.trimmed :])
 
@@ -133,7 +139,7 @@ class MemoryEventStore:
     def _load(self, request: LoadRequest) -> Stream:
         log = self._log(request.stream_id)
         digest = self._backend.digests.get(request.stream_id)
-        known = request.known if request.known <= log.next_sequence else 0
+        known = request.known if log.goes_on(request.known, request.mark) else 0
         if digest is not None and known < log.next_sequence:
             known = 0
         snapshot = log.snapshot if known == 0 or known < log.trimmed else None
@@ -153,6 +159,8 @@ class MemoryEventStore:
             log = self._log(commit.stream_id)
             expected, next_sequence = commit.expected_sequence, log.next_sequence
             if commit.stream_id in self._backend.digests:
+                return SequenceConflict(next_sequence=next_sequence, missed=())
+            if not log.goes_on(expected, commit.mark):
                 return SequenceConflict(next_sequence=next_sequence, missed=())
             if expected != next_sequence:
                 has_missed = log.trimmed <= expected < next_sequence

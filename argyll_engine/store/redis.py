@@ -117,7 +117,7 @@ class RedisEventStore:
     def _load_call(self, request: LoadRequest) -> ScriptCall:
         stream_id = request.stream_id
         keys = (self._keys.events(stream_id), self._keys.snapshot(stream_id), self._keys.erasures())
-        return ScriptCall(self._load, keys, (request.known,))
+        return ScriptCall(self._load, keys, (request.known, request.mark))
 
     def _commit_call(self, commit: Commit) -> ScriptCall:
         stream_id, index = commit.stream_id, commit.index
@@ -152,6 +152,7 @@ class RedisEventStore:
             self._feed_max_length,
             self._deliveries.group if self._deliveries else "",
             self._erasures,
+            commit.mark,
             *commit.events,
             *(part for claim in commit.claims for part in (claim.token, claim.worker_id)),
             *commit.released,

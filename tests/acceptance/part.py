@@ -75,10 +75,15 @@ class Part:
         """Another process of the same command line."""
         return Part(self.argv, self.environment, self._log)
 
+    def terminate(self) -> None:
+        """Ask it to end in order, and do not wait for that."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGTERM)
+
     def stop(self) -> None:
         """End it in order, or by force after a while."""
         if self._process is not None and self.is_running:
-            self._process.send_signal(signal.SIGTERM)
+            self.terminate()
             try:
                 self._process.wait(STOP_SECONDS)
             except subprocess.TimeoutExpired:

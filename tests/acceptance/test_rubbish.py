@@ -160,9 +160,13 @@ def test_no_route_is_harmed_by_a_body(
     if method == "DELETE":
         path = path.replace("probe", "nothing")
     before = stored(client)
-    reads = "requestBody" in described.operation(method, path)
+    asked = described.operation(method, path).get("requestBody")
+    reads = asked is not None
+    spared = "nothing" if asked and not asked["required"] else None
     for content_type in (JSON, PROBLEM) if reads else (JSON,):
         for name, body in RUBBISH.items():
+            if name == spared:
+                continue
             answer = send(client, method, path, body, content_type)
             assert "" == fault(described, method, path, answer), (name, content_type)
             assert not reads or answer.status == 400, (name, content_type, answer)

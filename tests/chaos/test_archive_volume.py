@@ -32,7 +32,7 @@ MANY = int(os.environ.get("ARGYLL_ARCHIVE_FLOWS", "5000"))
 MEMORY_MB = 64
 PRESSURE_SECONDS = float(os.environ.get("ARGYLL_PRESSURE_SECONDS", "60"))
 """The criterion is five minutes: ARGYLL_PRESSURE_SECONDS=300."""
-PAYLOAD_BYTES = 6_000
+PAYLOAD_BYTES = 12_000
 MOST_OPEN = 200
 """Flows that have not ended cannot be archived; the workers of a busy machine may be slower than the archiver."""
 AS_UNDER_PRESSURE = {"ARCHIVE_MAX_AGE": "0", "ARCHIVE_SWEEP_BATCH": "10"}
@@ -80,6 +80,12 @@ def used_bytes(client: Redis) -> int:
     """Memory that a Redis uses."""
     found: Any = client.info("memory")
     return int(found["used_memory"])
+
+
+def counted_bytes(client: Redis) -> int:
+    """The part of that memory that counts against its limit."""
+    found: Any = client.info("memory")
+    return int(found["used_memory"] - found["mem_not_counted_for_evict"])
 
 
 def cost_of_digests(kept: Redis, empty: Redis) -> int:
@@ -142,7 +148,7 @@ class MemoryWatch:
 
     def _run(self) -> None:
         while not self._stopping.wait(0.1):
-            self.most_percent = max(self.most_percent, used_bytes(self._client) * 100 / (MEMORY_MB * 1_048_576))
+            self.most_percent = max(self.most_percent, counted_bytes(self._client) * 100 / (MEMORY_MB * 1_048_576))
 
 
 def start_many(client: Client, names: list[str]) -> None:
@@ -175,6 +181,8 @@ def test_memory_stays_in_bounds_under_pressure(tmp_path: Path) -> None:
         with stack.flow_redis() as redis:
             rate = _archiver_rate(stack, redis, variables)
             redis.config_set("maxmemory", MEMORY_MB * 1_048_576)
+            # Redis 6 takes 10 MB at a stroke while it rewrites its log, which so small a one has no room for
+            redis.config_set("auto-aof-rewrite-percentage", 0)
             archiver.start()
             eventually("an archiver", lambda: re.search("archiver@.* ready", stack.log.read_text()))
             with MemoryWatch(redis) as watch:

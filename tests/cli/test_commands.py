@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from argyll_api.cli import main
+from argyll_api.cli.archiver import archiver_children
 from argyll_api.cli.workers import Fleet, worker_children
 from argyll_engine.config import EngineConfig
 
@@ -98,3 +99,19 @@ def test_the_tree_has_what_the_distribution_names() -> None:
     names = ("LICENSE", "requirements/base.txt", "requirements/test.txt", "requirements/dev.txt")
     marks = tuple(f"{package}/py.typed" for package in ("argyll_engine", "argyll_api"))
     assert [] == [name for name in names + marks if not (root / name).exists()]
+
+
+def test_each_archiver_process_serves_its_queue_alone() -> None:
+    """By a name of its own, with the app that has the tasks of archiving."""
+    first, second = archiver_children(EngineConfig(), 2, "box")
+    assert ("archiver", "archiver2") == (first.name, second.name)
+    assert {"argyll_archiver.worker:app", "archiver@box", "archive"} <= set(first.argv)
+
+
+def test_an_archiver_without_a_target_is_refused() -> None:
+    """With the name of the variable, before anything is opened; and so is one of a kind that is not known."""
+    runner = CliRunner(env={"ARCHIVE_BUCKET_URL": ""})
+    refused = runner.invoke(main, ["archiver"])
+    assert (2, True) == (refused.exit_code, "ARCHIVE_BUCKET_URL is not set" in refused.output)
+    other = runner.invoke(main, ["archiver"], env={"ARCHIVE_BUCKET_URL": "gs://flows"})
+    assert (2, True) == (other.exit_code, "scheme 'gs' is not supported" in other.output)

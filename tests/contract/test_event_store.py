@@ -316,3 +316,34 @@ def test_x28_conflict_below_a_trimmed_log_brings_no_events(backend: Backend) -> 
     assert SequenceConflict(next_sequence=5, missed=()) == behind
     at_edge = commit_one(store, _catalog_commit(3, 1))
     assert SequenceConflict(next_sequence=5, missed=some_events(2, 3)) == at_edge
+
+
+# ---- logs that lost their end and grew again -------------------------------------------------
+
+
+def test_a_commit_onto_another_log_is_refused(backend: Backend) -> None:
+    """Of two logs of one length the mark tells which one the decision saw; the caller is to read it all again."""
+    commit_one(backend.store, a_commit(count=2))
+    assert SequenceConflict(next_sequence=2, missed=()) == commit_one(
+        backend.store, a_commit(expected=2, mark=b'{"sequence":7')
+    )
+    assert SequenceConflict(next_sequence=2, missed=()) == commit_one(
+        backend.store, a_commit(expected=1, mark=b'{"sequence":7')
+    )
+    assert Committed(next_sequence=3) == commit_one(backend.store, a_commit(expected=2, mark=b'{"sequence":1'))
+
+
+def test_a_lost_race_with_the_right_mark_brings_what_was_missed(backend: Backend) -> None:
+    """The mark is that of the event before the expected one."""
+    commit_one(backend.store, a_commit(count=3))
+    result = commit_one(backend.store, a_commit(expected=2, mark=b'{"sequence":1'))
+    assert SequenceConflict(next_sequence=3, missed=some_events(1, 2)) == result
+
+
+def test_who_knows_another_log_gets_all_of_this_one(backend: Backend) -> None:
+    """The caller's part is void, however long the log is."""
+    commit_one(backend.store, a_commit(count=3))
+    other = load_one(backend.store, LoadRequest(stream_id=WF, known=2, mark=b'{"sequence":9'))
+    same = load_one(backend.store, LoadRequest(stream_id=WF, known=2, mark=b'{"sequence":1'))
+    assert (0, some_events(3)) == (other.first_sequence, other.events)
+    assert (2, some_events(1, 2)) == (same.first_sequence, same.events)

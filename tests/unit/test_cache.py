@@ -17,7 +17,7 @@ def _cache(*streams: StreamID, capacity: int = 2) -> ProjectionCache[str]:
 def test_kept_state_comes_back_with_its_sequence() -> None:
     """A state is given back as it was put; what was never put is not there."""
     cache = _cache(CATALOG_STREAM)
-    assert cache.get(CATALOG_STREAM) == ("catalog", 1)
+    assert cache.get(CATALOG_STREAM) == ("catalog", 1, b"")
     assert cache.get(A) is None
 
 
@@ -26,10 +26,10 @@ def test_least_recently_used_is_dropped_first() -> None:
     cache = _cache(A, B)
     cache.get(A)
     cache.put(C, "c", 1)
-    assert [cache.get(stream) for stream in (A, B, C)] == [("a", 1), None, ("c", 1)]
+    assert [cache.get(stream) for stream in (A, B, C)] == [("a", 1, b""), None, ("c", 1, b"")]
     cache.put(A, "a2", 2)
     cache.put(B, "b", 1)
-    assert [cache.get(stream) for stream in (A, B, C)] == [("a2", 2), ("b", 1), None]
+    assert [cache.get(stream) for stream in (A, B, C)] == [("a2", 2, b""), ("b", 1, b""), None]
 
 
 def test_size_never_passes_the_capacity() -> None:
@@ -43,9 +43,9 @@ def test_older_state_does_not_replace_a_newer_one() -> None:
     cache = _cache(A)
     cache.put(A, "newer", 5)
     cache.put(A, "older", 4)
-    assert cache.get(A) == ("newer", 5)
+    assert cache.get(A) == ("newer", 5, b"")
     cache.put(A, "again", 5)
-    assert cache.get(A) == ("again", 5)
+    assert cache.get(A) == ("again", 5, b"")
 
 
 def test_dropped_state_is_gone_and_may_come_back_older() -> None:
@@ -55,4 +55,4 @@ def test_dropped_state_is_gone_and_may_come_back_older() -> None:
     cache.drop(A)
     assert cache.get(A) is None
     cache.put(A, "reloaded", 0)
-    assert cache.get(A) == ("reloaded", 0)
+    assert cache.get(A) == ("reloaded", 0, b"")

@@ -2,7 +2,7 @@
 """Messages in the hands of workers: run, repeated, late, superseded; and what recovery sends again."""
 
 from argyll_engine.model.flow import FlowStatus, WorkStatus
-from argyll_engine.model.ids import FlowID, StepID, Token
+from argyll_engine.model.ids import FlowID, StepID, Token, flow_stream
 from argyll_engine.model.invocation import Accepted, Failed, NotCompleted, Succeeded
 from argyll_engine.model.step import StepType
 from tests.definitions import a_script_step, a_step, output, required
@@ -287,3 +287,25 @@ def test_items_stay_within_the_claims_of_their_worker():
     assert [True, True] == held
     items = shop.engine.queries.flow(FlowID("f")).executions[StepID("a")].work_items.values()
     assert [WorkStatus.SUCCEEDED] == [item.status for item in items]
+
+
+def test_a_log_that_lost_its_end_and_grew_again_is_read_again():
+    """After a failover the log is as long as this process knows it, yet another one: nothing old is built upon."""
+    shop = Workshop(lambda call: Succeeded(outputs={"y": 1}))
+    shop.start([a_step("a"), a_script_step("b", {"y": output()})], ["a", "b"])
+    other = shop.another_worker("w2")
+    first, second = shop.messages()
+    log = shop.backend.logs[flow_stream(FlowID("f"))]
+    begun = len(log.events)
+    other.run(*first)
+    known = len(log.events)
+    del log.events[begun:]
+    shop.clock.move(seconds=1)
+    shop.another_worker("w3").run(*first)
+    assert known == len(log.events)
+
+    other.run(*second)
+
+    cached = other._projections.cached(flow_stream(FlowID("f")))
+    assert cached is not None
+    assert (shop.engine.queries.flow(FlowID("f")), FlowStatus.COMPLETED) == (cached.state, cached.state.status)

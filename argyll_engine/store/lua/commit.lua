@@ -9,9 +9,10 @@
 --      6 due: '' unchanged, '0' never again, else ms  7 number of words for deliveries  8 of events  9 of claims
 --      10 of released claims  11 of labels  12 of queues  13 name of the log in the feed  14 notes that the feed keeps at
 --      least  15 consumer group of the streams that deliveries are in, or ''  16 erasures that the caller knows of, '' for
---      not known; then the events, for each claim its token and worker, the released tokens, for each queue its form ('list', 'stream', 'delayed'), its number of messages, a
---      channel for those that wait, and the messages, each delayed one after the time when it is due (ms); then the
---      deliveries: with a group, the place of the stream among those and the entry of each, else its tag.
+--      not known  17 how the last event begins that the decision saw, '' for not known; then the events, for each claim
+--      its token and worker, the released tokens, for each queue its form ('list', 'stream', 'delayed'), its number of
+--      messages, a channel for those that wait, and the messages, each delayed one after the time when it is due (ms);
+--      then the deliveries: with a group, the place of the stream among those and the entry of each, else its tag.
 -- Returns {1, next sequence}, or on a conflict {0, next sequence, missed events}.
 -- Atomic: the first command that writes is one that Redis refuses when it is full or read-only; once it went through,
 -- none of the others can be refused for the state of Redis.
@@ -28,7 +29,8 @@ local label_count, queue_count = tonumber(ARGV[11]), tonumber(ARGV[12])
 local feed_name, feed_length = ARGV[13], ARGV[14]
 local group = ARGV[15]
 local known_erasures = ARGV[16]
-local place = 17
+local mark = ARGV[17]
+local place = 18
 
 local function apply(command, key, count)
   for first = place, place + count - 1, CHUNK do
@@ -72,6 +74,10 @@ local trimmed = tonumber(kept[1]) or 0
 local next_sequence = trimmed + redis.call('LLEN', log)
 -- Nothing is ever added to an archived flow.
 if kept[2] then return {0, next_sequence, {}} end
+if mark ~= '' and expected > trimmed and expected <= next_sequence then
+  local last = redis.call('LINDEX', log, expected - 1 - trimmed)
+  if not last or string.sub(last, 1, #mark) ~= mark then return {0, next_sequence, {}} end
+end
 if expected ~= next_sequence then
   if expected < trimmed or expected > next_sequence then return {0, next_sequence, {}} end
   return {0, next_sequence, redis.call('LRANGE', log, expected - trimmed, -1)}

@@ -46,6 +46,16 @@ def test_a_sweep_goes_on_while_there_is_more() -> None:
     assert 5 == archiving.archiver.sweep()
 
 
+@pytest.mark.parametrize(("ended", "calls"), [("a", 0), ("ab", 1), ("abcdef", 1)])
+def test_a_sweep_calls_for_help_when_there_is_much_to_do(ended: str, calls: int) -> None:
+    """Once, whoever comes."""
+    archiving = Archiving(sweep_batch=2)
+    archiving.end(*ended)
+    called: list[bool] = []
+    archiving.archiver.sweep(lambda: called.append(True))
+    assert calls == len(called)
+
+
 def test_a_sweep_ends_with_its_interval() -> None:
     """The next one goes on."""
     archiving = Archiving(sweep_batch=1, sweep_interval_seconds=10.0)

@@ -1,55 +1,83 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The tasks of the queue `archive`: when beat asks for them, and what each does."""
+"""The tasks of the queue `archive`: what each asks of the archiver, and how often beat asks for them."""
+
+from typing import Any
 
 import pytest
 from celery import Celery
+from celery.exceptions import Retry
 
 from argyll_archiver.config import ArchiverConfig
-from argyll_archiver.tasks import (
-    ARCHIVE_FLOW,
-    CHECK_MEMORY,
-    EXPIRE_ARCHIVE,
-    SWEEP_ARCHIVE,
-    archive_schedule,
-    register_tasks,
-)
-from argyll_engine.dispatch import ARCHIVE_QUEUE
+from argyll_archiver.retention import Retention
+from argyll_archiver.tasks import ARCHIVE_FLOW, CHECK_MEMORY, SWEEP_ARCHIVE, archive_schedule, register_tasks
+from argyll_engine.errors import StoreUnavailableError
+from argyll_engine.progress import PROGRESS
 from tests.unit.archiver.archiving import Archiving
-from tests.unit.archiver.test_retention import RETENTION_SECONDS, retention_of
-
-
-def test_beat_asks_at_the_intervals_of_the_configuration() -> None:
-    """What nobody has taken when the next one is due is dropped."""
-    config = ArchiverConfig(memory_check_interval_seconds=2.0, sweep_interval_seconds=60.0)
-    schedule = archive_schedule(config)
-    assert {CHECK_MEMORY: 2.0, SWEEP_ARCHIVE: 60.0} == {name: each["schedule"] for name, each in schedule.items()}
-    assert {"queue": ARCHIVE_QUEUE, "expires": 2.0} == schedule[CHECK_MEMORY]["options"]
-
-
-@pytest.mark.parametrize(("seconds", "is_asked"), [(0.0, False), (-1.0, False), (1.0, True)])
-def test_beat_asks_for_expiry_where_there_is_a_retention(seconds: float, is_asked: bool) -> None:
-    """Off by default."""
-    assert is_asked == (EXPIRE_ARCHIVE in archive_schedule(ArchiverConfig(retention_seconds=seconds)))
 
 
 @pytest.fixture
-def app() -> Celery:
-    """An app without tasks of its own."""
-    return Celery("test", set_as_current=False)
+def archiving() -> Archiving:
+    """An archiver with one ended flow, and memory that is short."""
+    archiving = Archiving()
+    archiving.end("a")
+    archiving.fill_memory(90)
+    return archiving
 
 
-def test_the_tasks_do_what_their_names_say(app: Celery) -> None:
-    """Archive one, archive the old ones, archive when memory is short, and let go what is past its time."""
-    place = Archiving()
-    register_tasks(app, place.archiver, retention_of(place))
-    place.end("a", "b", "c")
-    app.tasks[ARCHIVE_FLOW]("b")
-    assert [None, None] == [place.archived_log("a"), place.archived_log("c")]
-    place.fill_memory(100)
-    app.tasks[CHECK_MEMORY]()
-    place.end("d")
-    app.tasks[SWEEP_ARCHIVE]()
-    assert 4 == len(place.sink.objects)
-    place.pass_time(2 * RETENTION_SECONDS)
-    app.tasks[EXPIRE_ARCHIVE]()
-    assert {} == place.sink.objects
+def _run(archiving: Archiving, task: str, *args: Any) -> Any:
+    app = Celery("test", set_as_current=False)
+    register_tasks(app, archiving.archiver, _retention(archiving))
+    return app.tasks[task].apply(args=args, throw=True).get()
+
+
+def _retention(archiving: Archiving) -> Retention:
+    """One that is off."""
+    workshop = archiving.workshop
+    return Retention(
+        changes=workshop.engine.archive,
+        leases=workshop.leases,
+        clock=workshop.clock,
+        retention_seconds=0.0,
+        lease_seconds=1.0,
+    )
+
+
+@pytest.mark.parametrize(("task", "args"), [(CHECK_MEMORY, ()), (SWEEP_ARCHIVE, ()), (ARCHIVE_FLOW, ("a",))])
+def test_each_task_archives(archiving: Archiving, task: str, args: tuple[str, ...]) -> None:
+    """For its own reason."""
+    _run(archiving, task, *args)
+    assert () == archiving.log("a")
+
+
+@pytest.mark.parametrize("task", [CHECK_MEMORY, SWEEP_ARCHIVE])
+def test_a_store_that_is_away_is_for_the_next_one(archiving: Archiving, task: str) -> None:
+    """A periodic task does not fail for it; while it runs, this process is at work."""
+    seen: list[int] = []
+
+    def away(*_: Any) -> Any:
+        seen.append(PROGRESS.calls)
+        raise StoreUnavailableError("flow", "gone")
+
+    archiving.jobs.reserve = away  # type: ignore[method-assign]
+    before = PROGRESS.calls
+    _run(archiving, task)
+    assert ([before + 1], before) == (seen, PROGRESS.calls)
+
+
+def test_a_flow_that_was_asked_for_is_asked_for_again(archiving: Archiving) -> None:
+    """When the store was away."""
+
+    def away(*_: Any) -> Any:
+        raise StoreUnavailableError("flow", "gone")
+
+    archiving.jobs.hold = away  # type: ignore[method-assign]
+    with pytest.raises((Retry, StoreUnavailableError)):
+        _run(archiving, ARCHIVE_FLOW, "a")
+
+
+def test_beat_asks_as_often_as_it_is_told() -> None:
+    """On the queue of archivers; what nobody takes in time is dropped."""
+    schedule = archive_schedule(ArchiverConfig(memory_check_interval_seconds=7.0, sweep_interval_seconds=70.0))
+    told = {name: (row["schedule"], row["options"]) for name, row in schedule.items()}
+    assert (7.0, {"queue": "archive", "expires": 7.0}) == told[CHECK_MEMORY]
+    assert (70.0, {"queue": "archive", "expires": 70.0}) == told[SWEEP_ARCHIVE]

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from bench.soak import Soak, faults_of_log, report
+from bench.soak import Soak, faults_of_log, faults_of_server, report
 
 
 def _line(level: str, msg: str) -> str:
@@ -29,6 +29,16 @@ def test_errors_and_warnings_of_a_log() -> None:
         errors[1],
     ]
     assert {"work_resumed": 2} == warnings
+
+
+def test_faults_of_redis() -> None:
+    """Advice at the start is passed over, and so is what says that all is well."""
+    lines = [
+        "7:M 1 # WARNING Memory overcommit must be enabled! Without it, a background save may fail",
+        "7:M 1 * Background AOF rewrite finished successfully",
+        "7:M 1 # Write error saving the append only file",
+    ]
+    assert lines[2:] == faults_of_server(lines)
 
 
 def test_a_good_soak_has_no_faults() -> None:

@@ -32,6 +32,7 @@ INFO = {
     ("command_line", "name"),
     [
         ("/usr/bin/redis-server unixsocket:/tmp/redis.sock", "redis"),
+        ("redis-aof-rewrite unixsocket:/tmp/x/redis.sock", "redis"),
         ("/x/python\0-P\0-m\0argyll_api.cli\0api\0", "api"),
         ("/x/python\0-P\0-m\0argyll_api.cli\0up\0--work\x001\0", "up"),
         ("/x/python\0-m\0celery\0-A\0a:app\0worker\0-n\0steps2@box\0-Q\0steps\0", "steps2"),
