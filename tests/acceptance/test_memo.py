@@ -8,7 +8,7 @@ import pytest
 from tests.acceptance.client import Client, eventually, request
 from tests.acceptance.folding import faults_of_log, fold
 from tests.acceptance.services import Reply, StepServices
-from tests.acceptance.stack import STEPS, WORK, Stack
+from tests.acceptance.stack import WORK, Stack
 from tests.acceptance.steps import Body, asynchronous, attributes, retries, script, sync
 
 HIT = [
@@ -172,12 +172,20 @@ def test_a_retry_is_a_call(client: Client, services: StepServices) -> None:
     assert 3 == len(endpoint.calls)
 
 
+def remembered(stack: Stack) -> int:
+    """How many results are kept in the store."""
+    with stack.flow_redis() as redis:
+        count: Any = redis.hlen(f"{{{stack.config.engine_redis.prefix}}}:memo")
+    return int(count)
+
+
 def test_results_outlive_the_workers(stack: Stack, client: Client, services: StepServices) -> None:
     """New processes find what those before them have kept."""
     endpoint = services["memo-restart"].answers(Reply(body={"out": 1}))
     client.register(sync("memo-restart", endpoint.url, attributes(["n"], ["out"]), memoizable=True))
+    before = remembered(stack)
     run(client, "memo-restart-1", "memo-restart", {"n": 4})
-    eventually("idle queues", lambda: stack.has_idle_queues(STEPS, WORK))
+    eventually("one more result", lambda: remembered(stack) > before)
 
     stack.kill_worker(WORK)
     stack.start_worker(WORK)

@@ -10,12 +10,15 @@ import itertools
 import sys
 import tempfile
 import time
+from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from threading import Event as Flag
 from threading import Lock, Thread
@@ -82,35 +85,53 @@ class Either:
             client.close()
 
 
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """How long the message of a step has waited until a worker began with it."""
+
+    step_id: str
+    sent_at: datetime
+    seconds: float
+
+
 @dataclass(kw_only=True)
 class Findings:
     """What a drill has seen; threads may share it."""
 
     completed: int = 0
     faults: list[str] = field(default_factory=list)
-    claim_seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    claims: list[Claim] = field(default_factory=list)
     queue_seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     restarts: list[str] = field(default_factory=list)
+    phases: list[tuple[datetime, str]] = field(default_factory=list)
     requests: int = 0
     second_tries: int = 0
     repeated_calls: int = 0
     _lock: Lock = field(default_factory=Lock)
 
-    def note_claim(self, step_id: str, seconds: float) -> None:
-        """A message of this step has waited so long."""
-        with self._lock:
-            self.claim_seconds[step_id] = max(self.claim_seconds[step_id], seconds)
+    def begin(self, phase: str) -> None:
+        """From now on this is going on."""
+        self.phases.append((datetime.now(UTC), phase))
 
-    def note_end(self, faults: Iterable[str]) -> None:
-        """A flow has completed, with these faults in its log."""
+    def note_end(self, claims: Iterable[Claim], faults: Iterable[str]) -> None:
+        """A flow has completed, with these claims and faults in its log."""
         with self._lock:
             self.completed += 1
+            self.claims.extend(claims)
             self.faults.extend(faults)
 
     @property
     def longest_wait_seconds(self) -> float:
         """Of any message, in its queue or in the hands of a worker that had not begun with it."""
-        return max([*self.claim_seconds.values(), *self.queue_seconds.values()], default=0.0)
+        return max([*self.queue_seconds.values(), *(claim.seconds for claim in self.claims)], default=0.0)
+
+    def longest_claims(self) -> Iterator[tuple[str, Claim]]:
+        """For each phase the claim that took longest of what was sent in it."""
+        claims = sorted(self.claims, key=lambda claim: claim.sent_at)
+        starts = [bisect_left(claims, at, key=lambda claim: claim.sent_at) for at, _ in self.phases]
+        for (_, phase), (first, end) in zip(self.phases, pairwise([*starts, len(claims)]), strict=True):
+            if first < end:
+                yield phase, max(claims[first:end], key=lambda claim: claim.seconds)
 
     def lines(self) -> Iterator[str]:
         """All of it for people."""
@@ -118,8 +139,8 @@ class Findings:
         yield from self.restarts
         for queue, seconds in sorted(self.queue_seconds.items()):
             yield f"queue {queue}: the oldest message was {seconds:.2f} s old"
-        for step_id, seconds in sorted(self.claim_seconds.items()):
-            yield f"step {step_id}: at most {seconds:.2f} s from its commit to its claim"
+        for phase, claim in self.longest_claims():
+            yield f"while {phase}: at most {claim.seconds:.2f} s from a commit to its claim (step {claim.step_id})"
         yield f"{self.repeated_calls} calls of services were made again"
         yield from (f"FAULT: {fault}" for fault in self.faults)
 
@@ -225,24 +246,23 @@ class Load:
         """What the log of a flow tells that has ended well."""
         events = self.engine(lambda client: client.flows.events(flow_id))
         faults = faults_of_log([event.answer for event in events])
-        for step_id, seconds in waits_of(events):
-            self.findings.note_claim(step_id, seconds)
-        self.findings.note_end([f"{flow_id}: {fault}" for fault in faults])
+        self.findings.note_end(claims_of(events), [f"{flow_id}: {fault}" for fault in faults])
 
 
 def _end(flow_id: str, client: Client) -> Flow:
     return client.flows.wait(flow_id, FLOW_SECONDS)
 
 
-def waits_of(events: Iterable[Event]) -> Iterator[tuple[str, float]]:
-    """Each step with the seconds from the commit that sent its message to the claim by a worker."""
+def claims_of(events: Iterable[Event]) -> Iterator[Claim]:
+    """The claim of each step's first item, after the commit that sent its message."""
     sent = {}
     for event in events:
         assert event.at is not None
         if event.type == "step_started":
             sent[event.step_id] = event.at
         elif event.type == "work_started" and event.step_id in sent:
-            yield event.step_id, (event.at - sent.pop(event.step_id)).total_seconds()
+            sent_at = sent.pop(event.step_id)
+            yield Claim(step_id=event.step_id, sent_at=sent_at, seconds=(event.at - sent_at).total_seconds())
 
 
 def watch_queues(stack: Stack, findings: Findings, stopping: Flag) -> None:
@@ -264,11 +284,13 @@ class Member:
     part: Part
     probe: str
 
-    def restart(self) -> str:
-        """What it took, in words: SIGTERM, its end, a new one, until that is ready."""
+    def restart(self, begin: Callable[[str], None]) -> str:
+        """What it took, in words: SIGTERM, its end, a new one, until that is ready. `begin` is told of each part."""
         begun = time.monotonic()
+        begin(f"{self.name} ended")
         self._end()
         ended = time.monotonic()
+        begin(f"{self.name} started")
         self.part.start()
         self.await_ready()
         return f"{self.name}: ended after {ended - begun:.1f} s, ready {time.monotonic() - ended:.1f} s later"
@@ -342,10 +364,12 @@ def drill(folder: Path, clients: int, rounds: int = 1) -> Findings:
             thread.start()
         try:
             for member in members * rounds:
+                findings.begin("all of them ran")
                 await_flows(findings)
                 many = load.start_many()
-                findings.restarts.append(member.restart())
+                findings.restarts.append(member.restart(findings.begin))
                 load.await_many(many)
+            findings.begin("all of them ran")
             await_flows(findings)
         finally:
             load.stopping.set()
