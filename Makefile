@@ -18,7 +18,7 @@ demo: .venv/.base ## twenty orders through the order flow, with a table of resul
 	@$(BIN)/python -m examples.order.demo
 
 test: .venv/.test ## all tests but the slow ones
-	$(PYTEST) -m "not slow" $(ARGS)
+	$(PYTEST) -m "not slow" -n 2 --dist loadfile $(ARGS)
 
 test-all: .venv/.test tools ## all tests
 	$(PYTEST) $(ARGS)

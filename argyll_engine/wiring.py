@@ -7,7 +7,7 @@ Building opens no connection; the first command does. Long because it alone know
 import os
 import socket
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
@@ -69,6 +69,7 @@ from argyll_engine.store.leases import RedisWorkLeases
 from argyll_engine.store.memo import RedisMemo
 from argyll_engine.store.metered import MeteredEventStore
 from argyll_engine.store.redis import RedisEventStore, StreamDeliveries
+from argyll_engine.store.schema import StoreSchema
 from argyll_engine.tasks.app import make_celery, queue_key_prefix, shares_flow_redis
 from argyll_engine.tracing.calls import traced_compensation_client, traced_dispatcher, traced_step_client
 from argyll_engine.tracing.flows import FlowTraces
@@ -142,6 +143,18 @@ def build_engine(config: EngineConfig, traces: Traces | None = None, archive: Ar
 def build_worker(config: EngineConfig, celery: Celery, traces: Traces | None = None) -> Worker:
     """The parts that the tasks of one worker process use; `traces` takes spans, where they are wanted."""
     return assemble_worker(config, build_parts(config, celery, traces))
+
+
+def form_keeper(config: EngineConfig) -> Callable[[], None]:
+    """Numbers both stores again where they have lost everything. What it gives back raises StoreUnavailableError."""
+    stores = (("engine", config.engine_redis), ("flow", config.flow_redis))
+    schemas = [StoreSchema(connect(store), store.prefix, name) for name, store in stores]
+
+    def keep() -> None:
+        for schema in schemas:
+            schema.keep()
+
+    return keep
 
 
 def build_hub(config: EngineConfig) -> Hub:

@@ -69,14 +69,18 @@ class StoreSchema:
         """The form of the store, which is ours from now on if it held nothing."""
         found = self.read()
         if found is None:
-            with translated(self._name):
-                pipeline = self._client.pipeline()
-                pipeline.hsetnx(self._keys.schema(), _VERSION, str(SCHEMA))
-                pipeline.hsetnx(self._keys.schema(), _NEEDS, str(NEEDS))
-                pipeline.execute()
+            self.keep()
             found = self.read()
         assert found is not None
         return found
+
+    def keep(self) -> None:
+        """Number the store again if it lost all it had while this process was at work on it; else nothing."""
+        with translated(self._name):
+            pipeline = self._client.pipeline(transaction=False)
+            pipeline.hsetnx(self._keys.schema(), _VERSION, str(SCHEMA))
+            pipeline.hsetnx(self._keys.schema(), _NEEDS, str(NEEDS))
+            pipeline.execute()
 
     def mark(self, version: int, needs: int) -> None:
         """Say that the store has this form now."""

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tells the others that this worker process lives, so that nobody takes its work.
+"""Tells the others that this worker process lives, so that nobody takes its work, and keeps the stores' numbers.
 
 A thread, because a solo worker's main thread is busy while it executes. When the process is killed the lease runs
-out and recovery may start again what it held.
+out and recovery may start again what it held. A Redis that lost everything is filled again by those who live; the
+number of its form is part of that, or the next process to start would take it for a store of the past.
 """
 
 import time
+from collections.abc import Callable
 from threading import Event, Thread
 from typing import Final
 
@@ -19,9 +21,17 @@ log = logs.get(__name__)
 
 
 class Heartbeat:
-    """Refreshes the lease of one worker until it is stopped."""
+    """Refreshes the lease of one worker, and calls `keep_forms`, until it is stopped."""
 
-    def __init__(self, leases: WorkLeases, clock: Clock, worker_id: str, lease_seconds: float) -> None:
+    def __init__(
+        self,
+        leases: WorkLeases,
+        clock: Clock,
+        worker_id: str,
+        lease_seconds: float,
+        keep_forms: Callable[[], None],
+    ) -> None:
+        self._keep_forms = keep_forms
         self._leases = leases
         self._clock = clock
         self._worker_id = worker_id
@@ -47,6 +57,7 @@ class Heartbeat:
             try:
                 until = self._clock.now().timestamp() + self._lease_seconds
                 self._leases.refresh_worker(self._worker_id, int(until * 1000))
+                self._keep_forms()
             except TransientError as exc:
                 log.warning("redis connection lost", error=str(exc))
             except Exception:  # this loop must live: a worker that seems dead loses its work to others

@@ -28,7 +28,7 @@ from argyll_engine.tasks.heartbeat import Heartbeat
 from argyll_engine.tasks.progress import LoopTurns, Watch
 from argyll_engine.tasks.work import register_tasks
 from argyll_engine.tracing.opening import Wish, open_traces, wish_of, with_trace_ids
-from argyll_engine.wiring import build_worker
+from argyll_engine.wiring import build_worker, form_keeper
 
 SERVICE = "argyll-worker"
 
@@ -50,7 +50,13 @@ def make_worker_app(config: EngineConfig, wish: Wish | None = None) -> Celery:
     celery = make_celery(config)
     traces = open_traces(wish, SERVICE, Redactor(config.secrets, config.log_redact).text)
     worker = build_worker(config, celery, traces)
-    heartbeat = Heartbeat(worker.leases, worker.clock, worker.runner.worker_id, config.worker_lease_seconds)
+    heartbeat = Heartbeat(
+        worker.leases,
+        worker.clock,
+        worker.runner.worker_id,
+        config.worker_lease_seconds,
+        form_keeper(config),
+    )
     register_tasks(celery, worker, commits_settle=config.on_streams)
     worker_ready.connect(partial(_begin_to_live, celery, heartbeat), weak=False)
     worker_ready.connect(_spare_the_collector, weak=False)

@@ -16,7 +16,7 @@ from moto.server import ThreadedMotoServer
 from argyll_archiver.archiver import Archiver
 from argyll_archiver.wiring import archiver_config, build_archiver
 from argyll_engine.model.ids import FlowID
-from tests.acceptance.client import Client, eventually
+from tests.acceptance.client import Client
 from tests.acceptance.stack import Stack
 
 CREDENTIALS = {
@@ -50,7 +50,6 @@ def archive_beside(stack: Stack, url: str) -> Iterator[ArchivePlace]:
         for name, value in CREDENTIALS.items():
             environment.setenv(name, value)
         archiver = build_archiver(stack.config, archiver_config(variables))
-        eventually("a second API", lambda: _serves(client))
         yield ArchivePlace(client=client, without_archive=stack.client, archiver=archiver, variables=variables)
 
 
@@ -70,10 +69,3 @@ def s3_url() -> Iterator[str]:
 def file_url(folder: Path) -> str:
     """A directory."""
     return f"file://{folder}"
-
-
-def _serves(client: Client) -> bool:
-    try:
-        return client.get("/health").status == 200
-    except OSError:
-        return False

@@ -109,7 +109,7 @@ class Stack:
             server.start()
         for part in (self.api, *self.workers.values(), self.beat):
             part.start()
-        eventually("an answer of the API", self._is_serving)
+        eventually("an answer of the API", lambda: _serves(self.client))
 
     def kill_worker(self, *names: str) -> None:
         """Kill these worker processes, or all."""
@@ -135,12 +135,14 @@ class Stack:
 
     @contextmanager
     def second_api(self, **variables: str) -> Iterator[Client]:
-        """A client of one more API process, on a port of its own and with more variables."""
+        """A client of one more API process that serves, on a port of its own and with more variables."""
         port = str(free_port())
         part = Part(self.api.argv, {**self.api.environment, "API_PORT": port, **variables}, self.log)
         part.start()
+        client = Client(f"http://127.0.0.1:{port}")
         try:
-            yield Client(f"http://127.0.0.1:{port}")
+            eventually("an answer of the second API", lambda: _serves(client))
+            yield client
         finally:
             part.stop()
 
@@ -224,15 +226,16 @@ class Stack:
         yield app
         app.close()
 
-    def _is_serving(self) -> bool:
-        try:
-            return self.client.get("/health").status == 200 and self.client.get("/engine/step").status == 200
-        except OSError:
-            return False
-
 
 def _argyll(*words: str) -> tuple[str, ...]:
     return (sys.executable, "-P", "-m", "argyll_api.cli", *words)
+
+
+def _serves(client: Client) -> bool:
+    try:
+        return client.get("/health").status == 200 and client.get("/engine/step").status == 200
+    except OSError:
+        return False
 
 
 def _answers(client: Redis) -> bool:

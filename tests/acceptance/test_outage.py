@@ -3,6 +3,7 @@
 
 import threading
 
+from argyll_engine.store.keys import Keys
 from tests.acceptance.client import eventually, request
 from tests.acceptance.folding import faults_of_log, fold
 from tests.acceptance.services import Reply, StepServices
@@ -110,7 +111,7 @@ def test_starts_that_were_refused_can_be_sent_again(stack: Stack) -> None:
 
 
 def test_redis_that_comes_back_empty_is_believed(stack: Stack) -> None:
-    """What Redis no longer has is gone for every process: nothing is served or continued from memory."""
+    """What it no longer has is gone for every process, and whoever starts later finds a store like any other."""
     client = stack.client
     client.register(STEP)
     client.await_end(client.start("forgotten", ["quick"]))
@@ -122,3 +123,13 @@ def test_redis_that_comes_back_empty_is_believed(stack: Stack) -> None:
     client.register(STEP)
     state = client.await_end(client.start("forgotten", ["quick"]))
     assert ("completed", fold(client.events("forgotten"))) == (state["status"], state)
+    eventually("numbered stores", lambda: is_numbered(stack))
+    with stack.second_api() as later:
+        assert 200 == later.get("/engine/flow/forgotten").status
+
+
+def is_numbered(stack: Stack) -> bool:
+    """Whether both stores say which form their keys have."""
+    prefixes = (stack.config.engine_redis.prefix, stack.config.flow_redis.prefix)
+    with stack.flow_redis() as redis:
+        return all(redis.exists(Keys(prefix).schema()) for prefix in prefixes)

@@ -25,16 +25,7 @@ QUICK = script("quick", "return {done = n}", attributes(["n"], ["done"]))
 def other_api(shared_stack: Stack) -> Iterator[Client]:
     """A second API process of the shared stack."""
     with shared_stack.second_api() as client:
-        eventually("an answer of the second API", lambda: is_serving(client))
         yield client
-
-
-def is_serving(client: Client) -> bool:
-    """Whether a process answers."""
-    try:
-        return client.get("/engine/step").status == 200
-    except OSError:
-        return False
 
 
 @pytest.fixture

@@ -50,6 +50,18 @@ def _family(client: Redis, keys: Keys, flow_id: str) -> set[bytes]:
     return found
 
 
+def test_a_store_that_lost_everything_is_numbered_by_those_who_live(client: Redis, prefix: str) -> None:
+    """What they write meanwhile does not make it one of the past; a number that is there stays."""
+    schema = StoreSchema(client, prefix, "flow")
+    _old_store(client, prefix)
+    schema.keep()
+    regained = schema.read()
+    schema.mark(SCHEMA + 1, NEEDS)
+    schema.keep()
+    ours, newer = Form(version=SCHEMA, needs=NEEDS), Form(version=SCHEMA + 1, needs=NEEDS)
+    assert (ours, newer) == (regained, schema.read())
+
+
 def test_an_empty_store_gets_the_form_of_whoever_comes_first(client: Redis, prefix: str) -> None:
     """It has none, then ours, which fits and stays."""
     schema = StoreSchema(client, prefix, "flow")

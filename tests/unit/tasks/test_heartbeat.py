@@ -28,12 +28,12 @@ class FailingLeases:
 
 
 def test_no_fault_ends_the_heartbeat():
-    """After each fault comes the next beat; at the end the worker is retired."""
-    leases = FailingLeases()
-    heartbeat = Heartbeat(leases, ManualClock(), "w1", 0.3)
+    """After each fault comes the next beat, which keeps the stores' forms too; at the end the worker is retired."""
+    leases, kept = FailingLeases(), []
+    heartbeat = Heartbeat(leases, ManualClock(), "w1", 0.3, lambda: kept.append("forms"))
 
     heartbeat.start()
     assert leases.alive.wait(10)
     heartbeat.stop()
 
-    assert ["w1"] == leases.retired
+    assert (["w1"], "forms") == (leases.retired, kept[0])
