@@ -3,7 +3,8 @@
 
 A request is read whole before a thread takes it, so slow clients hold up none; a body beyond the limit is cut
 off just past it, for the routes to refuse. Answers are whole too. A start that wants to wait for its flow is answered
-late, and holds no thread meanwhile. Built by the entry points.
+late, and holds no thread meanwhile. Probes have threads of their own, for all others may be waiting for a store.
+Built by the entry points.
 """
 
 import asyncio
@@ -13,7 +14,7 @@ from dataclasses import replace
 from queue import SimpleQueue
 from threading import Thread
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from argyll_api.exchange import Answer, Environ, Receive, Scope, Send, WSGIApplication, ask, environ_of
 from argyll_api.starts import Starts, is_plain
@@ -27,6 +28,10 @@ DEFAULT_BUFFER_BYTES: Final = 8 * 1_048_576
 OK: Final = 200
 RETRY_SECONDS: Final = 0.5
 TURN_SECONDS: Final = 1.0
+PROBES: Final = frozenset({"/health", "/livez", "/metrics", "/readyz"})
+PROBE_THREADS: Final = 3
+
+Requests: TypeAlias = SimpleQueue[tuple[Environ, asyncio.Future[Answer]] | None]
 
 _log = log.get(__name__)
 
@@ -59,8 +64,9 @@ class Application:
         self.waits = Waits(switchboard)
         self._wsgi, self._starts = wsgi, starts
         self._max_body_bytes, self._longer_bodies = max_body_bytes, longer_bodies
-        self._requests: SimpleQueue[tuple[Environ, asyncio.Future[Answer]] | None] = SimpleQueue()
-        self._threads = [Thread(target=self._work, name=f"request-{n}", daemon=True) for n in range(threads)]
+        self._requests: Requests = SimpleQueue()
+        self._probes: Requests = SimpleQueue()
+        self._queues = (self._requests,) * threads + (self._probes,) * PROBE_THREADS
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Source: the ASGI specification, HTTP and lifespan."""
@@ -89,7 +95,7 @@ class Application:
 
     async def _answer(self, environ: Environ) -> Answer:
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._requests.put((environ, future))
+        (self._probes if environ["PATH_INFO"] in PROBES else self._requests).put((environ, future))
         return await future
 
     async def _late(self, environ: Environ, wait: Wait, started: Answer) -> Answer:
@@ -117,9 +123,9 @@ class Application:
             size += len(pieces[-1])
         return None if message["type"] == "http.disconnect" else b"".join(pieces)[: most_bytes + 1]
 
-    def _work(self) -> None:
+    def _work(self, requests: Requests) -> None:
         """Answers requests until told to stop. A plain queue costs half of what an executor does for each."""
-        while (request := self._requests.get()) is not None:
+        while (request := requests.get()) is not None:
             environ, future = request
             answer = self._ask(environ)
             if not future.get_loop().is_closed():
@@ -137,8 +143,8 @@ class Application:
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
         self.switchboard.start()
-        for thread in self._threads:
-            thread.start()
+        for n, queue in enumerate(self._queues):
+            Thread(target=self._work, args=(queue,), name=f"request-{n}", daemon=True).start()
         if self._starts is not None:
             self._starts.start()
         await send({"type": "lifespan.startup.complete"})
@@ -149,8 +155,8 @@ class Application:
         self.switchboard.stop()
         if self._starts is not None:
             self._starts.stop()
-        for _ in self._threads:
-            self._requests.put(None)
+        for queue in self._queues:
+            queue.put(None)
         await send({"type": "lifespan.shutdown.complete"})
 
 

@@ -8,7 +8,7 @@ meant.
 from collections.abc import Sequence
 from dataclasses import replace
 
-from argyll_archiver.record import make_object, object_key, read_object
+from argyll_archiver.record import is_flow_of, make_object, object_key, read_object
 from argyll_archiver.sinks.port import Sink
 from argyll_engine.errors import DamagedArchiveError
 from argyll_engine.model.digest import ArchivedFlow, FlowDigest
@@ -50,7 +50,7 @@ class FlowArchive:
             DamagedArchiveError: The object is not whole, or that of another flow.
         """
         found = self.read_key(digest.object_key)
-        if found is not None and (found.flow_id, len(found.events)) != (digest.flow_id, digest.event_count):
+        if found is not None and not is_flow_of(found, digest):
             raise DamagedArchiveError(digest.object_key, f"it is not the flow {digest.flow_id} of its digest")
         return found
 

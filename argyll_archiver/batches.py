@@ -62,7 +62,10 @@ class Batches:
     # ---- which flows ----
 
     def _with_children(self, tally: Tally) -> list[FlowID]:
-        """The flows that can go now, each root before its children, all leased by the owner."""
+        """The flows that can go now, each root before its children, all leased by the owner.
+
+        A root whose live child is somebody else's rests: gone without it, nobody would ever come back for the child.
+        """
         roots = [flow_id for flow_id in tally.chosen if not is_child(flow_id)]
         ready: list[FlowID] = []
         families = self._store.family(roots) if roots else ()
@@ -70,9 +73,14 @@ class Batches:
         live = self._live(children)
         tally.children = tuple(self._jobs.hold(tally.owner, live, self._lease_ms))
         held = set(tally.children)
-        tally.conflicts += len(live) - len(held)
+        missing = set(live) - held
+        tally.conflicts += len(missing)
         for root, family in zip(roots, families, strict=True):
-            ready += (root, *(child for child in family if child in held))
+            if missing.isdisjoint(family):
+                ready += (root, *(child for child in family if child in held))
+            else:
+                self._jobs.rest(tally.owner, [root], self._lease_ms)
+                self._jobs.release(tally.owner, [child for child in family if child in held])
         return ready + self._orphans(tally, set(ready))
 
     def _live(self, flow_ids: Sequence[FlowID]) -> list[FlowID]:

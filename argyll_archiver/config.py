@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from argyll_archiver.target import Target, parse_target
-from argyll_engine.address import redact
+from argyll_engine.address import redact_url
 from argyll_engine.errors import ConfigError
 from argyll_engine.variables import ARCHIVE_VARIABLES
 
@@ -57,5 +57,5 @@ def _target(url: str, faults: list[str]) -> Target | None:
     try:
         return parse_target(url) if url else None
     except ValueError as exc:
-        faults.append(f"ARCHIVE_BUCKET_URL={redact(url)!r}: {exc}")
+        faults.append(f"ARCHIVE_BUCKET_URL={redact_url(url)!r}: {exc}")
         return None

@@ -8,7 +8,7 @@ import gzip
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Final, TypeVar
 
@@ -41,7 +41,8 @@ class Selection:
 
     def has_day(self, day: str) -> bool:
         """Whether flows of a day, as in keys, may be meant."""
-        return (self.since is None or day >= _day(self.since)) and (self.until is None or day <= _day(self.until))
+        last = None if self.until is None else _day(self.until - timedelta.resolution)
+        return (self.since is None or day >= _day(self.since)) and (last is None or day <= last)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

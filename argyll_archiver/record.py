@@ -100,6 +100,13 @@ def read_object(key: str, body: bytes) -> ArchivedFlow:
     )
 
 
+def is_flow_of(found: ArchivedFlow, digest: FlowDigest) -> bool:
+    """Whether a flow is the one of a digest, and not another one that had its id before."""
+    outline = digest_to_json(digest)
+    same = all(found.digest.get(name) == outline[name] for name in ("created_at", "deactivated_at"))
+    return same and (found.flow_id, len(found.events)) == (digest.flow_id, digest.event_count)
+
+
 def object_key(flow_id: FlowID, deactivated_at: datetime) -> str:
     """Where the object of a flow is, below the prefix: form, day of deactivation (UTC), id.
 

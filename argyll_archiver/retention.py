@@ -12,13 +12,13 @@ from typing import Final
 
 from argyll_engine import log as logs
 from argyll_engine.archive_changes import ArchiveChanges
-from argyll_engine.errors import ArgyllError, StoreUnavailableError
+from argyll_engine.errors import ArgyllError, FlowNotEndedError, StoreUnavailableError
 from argyll_engine.model.digest import FlowDigest
-from argyll_engine.model.ids import FlowID
+from argyll_engine.model.ids import FlowID, is_child
 from argyll_engine.ports import Clock, WorkLeases
 
 LEASE: Final = "archive-retention"
-BATCH: Final = 200
+BATCH: Final = 500
 AT_ONCE: Final = 1_000
 """Flows, children included, that are forgotten in one step, unless one family alone has more."""
 THREADS: Final = 8
@@ -64,11 +64,13 @@ class Retention:
         owner = uuid.uuid4().hex
         gone = 0
         try:
+            left = 0  # flows that cannot go, at the head of the line: they do not keep the others
             while self._leases.acquire_lease(LEASE, owner, self._lease_ms):
-                due = self.due(BATCH)
+                due = self.due(left + BATCH)[left:]
                 expired = self._expire(due) if due else 0
                 gone += expired
-                if expired < BATCH:
+                left += len(due) - expired
+                if not expired or len(due) < BATCH:
                     break
         finally:
             self._leases.release_lease(LEASE, owner)
@@ -81,9 +83,17 @@ class Retention:
         """How many of these root flows are gone."""
         with ThreadPoolExecutor(THREADS, "retention") as pool:
             families = [family for family in pool.map(self._without_objects, flow_ids) if family]
-        for group in _groups(families):
+        return sum(self._forget(group) for group in _groups(families))
+
+    def _forget(self, group: Sequence[FlowDigest]) -> int:
+        """How many root flows of a group are gone: all or none."""
+        roots = [digest.flow_id for digest in group if not is_child(digest.flow_id)]
+        try:
             self._changes.expire(group)
-        return len(families)
+        except FlowNotEndedError as exc:
+            _log.warning(FAILURE, flow_id=" ".join(roots), cause="retention", reason=str(exc))
+            return 0
+        return len(roots)
 
     def _without_objects(self, flow_id: FlowID) -> Sequence[FlowDigest]:
         try:

@@ -14,13 +14,19 @@ SCHEMES: Final = ("redis", "rediss", "unix", "redis+sentinel")
 DEFAULT_SENTINEL_PORT: Final = 26379
 
 _HOST_PORT: Final = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^\s\[\]:/@,;]+):(?P<port>[0-9]{1,5})")
-_USERINFO: Final = re.compile(r"(?<=://)(?P<user>[^\s:@/'\"]*):[^\s@/'\"]+@")
+_USERINFO: Final = re.compile(r"(?<=://)(?P<user>[^\s:@/'\"]*):[^\s/'\"]+@")
+_RAW_USERINFO: Final = re.compile(r"(?<=://)(?P<user>[^:@]*):.*@", re.DOTALL)
 _SECRET_QUERY: Final = re.compile(r"(?i)([?&](?:password|secret|token)=)[^&\s'\"]+")
 
 
 def redact(text: str) -> str:
     """The text with every password inside a URL replaced by `***`."""
     return _SECRET_QUERY.sub(r"\1***", _USERINFO.sub(r"\g<user>:***@", text))
+
+
+def redact_url(url: str) -> str:
+    """A text that is a URL as a whole, without its password, whatever signs that has and whether it is a sound URL."""
+    return redact(_RAW_USERINFO.sub(r"\g<user>:***@", url))
 
 
 def parse_address(text: str) -> str:
@@ -94,7 +100,7 @@ class RedisConfig:
 
     def __repr__(self) -> str:
         """The address without its passwords."""
-        return f"RedisConfig(addr={redact(self.addr)!r}, db={self.db}, prefix={self.prefix!r})"
+        return f"RedisConfig(addr={self.where()!r}, db={self.db}, prefix={self.prefix!r})"
 
     def url(self) -> str:
         """The URL for redis-py. A `redis+sentinel` address stays as it is: see `sentinels()`."""
@@ -157,7 +163,7 @@ class RedisConfig:
 
     def where(self) -> str:
         """The address for people and logs: no password."""
-        return redact(self.addr)
+        return redact_url(self.addr)
 
     def _split(self) -> SplitResult:
         return urlsplit(self.addr if "://" in self.addr else f"redis://{self.addr}")

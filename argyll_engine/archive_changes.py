@@ -112,7 +112,12 @@ class ArchiveChanges:
         return flows
 
     def expire(self, flows: Sequence[FlowDigest]) -> None:
-        """Forget flows whose objects are gone, all at once: each time, every process drops the states that it keeps."""
+        """Forget flows whose objects are gone, all at once: each time, every process drops the states that it keeps.
+
+        Raises:
+            FlowNotEndedError: One of the ids is in use again; nothing has changed.
+            ArchiveUnavailableError, StoreUnavailableError: Try again.
+        """
         self._forget(flows, EXPIRED, "ARCHIVE_RETENTION")
 
     def audit(self, after: str, limit: int) -> Sequence[AuditRecord]:
@@ -165,7 +170,8 @@ class ArchiveChanges:
 
     def _forget(self, flows: Sequence[FlowDigest], action: str, reason: str) -> None:
         record = self._record(flows, action, reason)
-        self._store.erase({digest.flow_id: digest.labels for digest in flows}, record)
+        if not self._store.erase({digest.flow_id: digest.labels for digest in flows}, record):
+            raise FlowNotEndedError(flows[0].flow_id)  # somebody else has erased it, and its id is in use again
         log.info("flows_" + action, **record)
         # once more for those that an archiver may have written meanwhile, unless the id is in use again
         used_again = self._store.digests([digest.flow_id for digest in flows])

@@ -350,8 +350,8 @@ class ArchiveStore(Protocol):
         None is where one is neither archived as its digest says nor live already. No archiver takes them for `rest_ms`.
         """
 
-    def erase(self, flows: Mapping[FlowID, Mapping[str, str]], record: Mapping[str, str]) -> None:
-        """Forget these flows (given with their labels), live or archived, and write the record into the audit log."""
+    def erase(self, flows: Mapping[FlowID, Mapping[str, str]], record: Mapping[str, str]) -> bool:
+        """Forget these flows (given with their labels) and record it; False, with nothing done, if one is running."""
 
     def audit(self, after: str, limit: int) -> Sequence[AuditRecord]:
         """The oldest records after a position; empty for the start."""

@@ -62,7 +62,9 @@ class Redactor:
                 return [self.value(inner) for inner in value]
             case BaseException():
                 return self.text(str(value))
-        return value
+            case None | bool() | int() | float():
+                return value
+        return self.text(str(value))  # as it would be written
 
 
 def _named_values(names: Iterable[str]) -> re.Pattern[str]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from argyll_engine.address import redact
+from argyll_engine.address import redact_url
 
 FILE_SUFFIX: Final = "_FILE"
 """After the name of a variable: the path of a file that holds its value."""
@@ -74,7 +74,7 @@ class Variable:
 
     def shown(self, text: str) -> str:
         """A text of this variable for people: secrets are hidden."""
-        return HIDDEN if self.is_secret and text else redact(text)
+        return HIDDEN if self.is_secret and text else redact_url(text)
 
     def _shown(self, name: str, environment: Mapping[str, str]) -> str:
         """Name and text for a fault; of a file its path."""

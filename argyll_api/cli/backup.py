@@ -51,9 +51,12 @@ def create(place: str, name: str | None, as_json: bool) -> None:
     name = name or f"backup-{now:%Y%m%dT%H%M%SZ}"
     with _told_faults(), connect(config.flow_redis, TIMEOUT_SECONDS) as client:
         audit = RedisArchiveStore(client, config.flow_redis.prefix)
+        objects = _open(place)
+        if objects.get(f"{name}/{MANIFEST}") is not None:
+            raise Refusal(f"{place}: there is a backup {name} already")
         engine, flows = _dumps(config)
         manifest = backups.create(
-            engine, flows, _audit(audit), _open(place), name=name, at=now,
+            engine, flows, _audit(audit), objects, name=name, at=now,
             written_by=importlib.metadata.version("argyll"),
         )  # fmt: skip
     _print(name, manifest, as_json, "written")

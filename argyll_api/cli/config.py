@@ -12,6 +12,7 @@ import click
 from argyll_api.cli.output import print_json, print_line, print_table
 from argyll_api.cli.startup import Refusal
 from argyll_archiver.wiring import archiver_config
+from argyll_engine.address import redact_url
 from argyll_engine.config import EngineConfig
 from argyll_engine.errors import ConfigError
 from argyll_engine.variable import FILE_SUFFIX, HIDDEN, Variable
@@ -21,7 +22,7 @@ ALL: Final = (*VARIABLES, *ARCHIVE_VARIABLES)
 OURS: Final = ("ENGINE_", "FLOW_", "CATALOG_", "PARTITION_", "ARCHIVE_", "RECOVERY_", "RETRY_", "SCRIPT_")
 """What the names of variables begin with that nobody else has."""
 TRACING: Final = "OTEL_"
-SECRET_TRACING: Final = ("OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_TRACES_HEADERS")
+SECRET_TRACING: Final = "_HEADERS"
 
 DEFAULT, ENVIRONMENT, FILE = "default", "environment", "file"
 
@@ -86,7 +87,7 @@ def settings(environment: Mapping[str, str]) -> Iterator[Setting]:
     for variable in ALL:
         yield _setting(variable, environment)
     for name in sorted(filter(lambda name: name.startswith(TRACING), environment)):
-        value = HIDDEN if name in SECRET_TRACING else environment[name]
+        value = HIDDEN if name.endswith(SECRET_TRACING) else redact_url(environment[name])
         yield Setting(name=name, value=value, source=ENVIRONMENT, given_as=name)
 
 

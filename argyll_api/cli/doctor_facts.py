@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from argyll_api.cli.startup import named_stores
 from argyll_archiver.wiring import ArchiverConfig, FileTarget, open_sink
-from argyll_engine.address import redact
+from argyll_engine.address import redact_url
 from argyll_engine.config import EngineConfig, RedisConfig
 from argyll_engine.diagnostics_wiring import build_vitals
 from argyll_engine.dispatch import ARCHIVE_QUEUE, QUEUES
@@ -119,8 +119,8 @@ def _url(url: str) -> UrlFacts:
     is_local = (urlsplit(url).hostname or "") in _LOCAL
     status, error = _get(url, "/health")
     if error or status != OK:
-        return UrlFacts(url=redact(url), is_local=is_local, error=error or f"HTTP {status}")
-    return UrlFacts(url=redact(url), is_local=is_local, is_open=_get(url, "/engine/step")[0] == OK)
+        return UrlFacts(url=redact_url(url), is_local=is_local, error=error or f"HTTP {status}")
+    return UrlFacts(url=redact_url(url), is_local=is_local, is_open=_get(url, "/engine/step")[0] == OK)
 
 
 def _get(url: str, path: str) -> tuple[int, str]:
@@ -149,9 +149,9 @@ def _archive(config: ArchiverConfig, environment: Mapping[str, str]) -> PlaceFac
         came_back = sink.get(key) == body
         sink.delete(key)
     except ArgyllError as exc:
-        return PlaceFacts(url=redact(url), error=str(exc))
+        return PlaceFacts(url=redact_url(url), error=str(exc))
     error = "" if came_back else "what was written is not what is read"
-    return PlaceFacts(url=redact(url), error=error, used_share=_used_share(config))
+    return PlaceFacts(url=redact_url(url), error=error, used_share=_used_share(config))
 
 
 def _used_share(config: ArchiverConfig) -> float:

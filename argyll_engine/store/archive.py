@@ -79,17 +79,21 @@ class RedisArchiveStore:
             values += (flow_id, int(not is_child(flow_id)), len(flow.events), *flow.events)
         return self._scripts.run([ScriptCall(self._restore, keys, values)]) == [1]
 
-    def erase(self, flows: Mapping[FlowID, Mapping[str, str]], record: Mapping[str, str]) -> None:
-        """Forget these flows, given with their labels; one script for all. Raises StoreUnavailableError."""
+    def erase(self, flows: Mapping[FlowID, Mapping[str, str]], record: Mapping[str, str]) -> bool:
+        """Whether these flows, given with their labels, are forgotten; one script. Raises StoreUnavailableError."""
         built = self._keys
         leases = (built.archiving(), built.archivers())
         shared = (built.statuses(), built.due(), *leases, built.erasures(), built.audit(), built.feed())
         ranks = (*map(built.status, FlowStatus), *map(built.archived, ENDED))
-        labels = {built.label(name, value) for each in flows.values() for name, value in each.items()}
+        places: dict[str, int] = {}
+        words: list[str | bytes | int] = []
+        for flow_id, labels in flows.items():
+            keys = [built.label(name, value) for name, value in labels.items()]
+            words += (flow_id, len(keys), *(places.setdefault(key, len(places) + 1) for key in keys))
         own = [key for flow_id in flows for key in self._own_keys(flow_stream(flow_id))]
-        args: list[str | bytes | int] = [len(ranks), len(labels), len(flows), ERASED_SEQUENCE, *flows]
+        args: list[str | bytes | int] = [len(ranks), len(places), len(flows), ERASED_SEQUENCE, *words]
         args += (part for pair in record.items() for part in pair)
-        self._scripts.run([ScriptCall(self._erase, [*shared, *ranks, *sorted(labels), *own], args)])
+        return self._scripts.run([ScriptCall(self._erase, [*shared, *ranks, *places, *own], args)]) == [1]
 
     def audit(self, after: str, limit: int) -> Sequence[AuditRecord]:
         """The oldest records of the audit log after a position. Raises StoreUnavailableError."""

@@ -166,7 +166,8 @@ class MemoryEventStore:
                 has_missed = log.trimmed <= expected < next_sequence
                 missed = log.after(expected) if has_missed else ()
                 return SequenceConflict(next_sequence=next_sequence, missed=missed)
-            if expected and self._erasures != self._backend.erasures:
+            is_marked = commit.mark and expected > log.trimmed
+            if expected and not is_marked and self._erasures != self._backend.erasures:
                 return SequenceConflict(next_sequence=next_sequence, missed=())
             if commit.events:
                 self._backend.logs[commit.stream_id] = log

@@ -56,10 +56,12 @@ class MemoryArchiveStore:
                 self._restore(flow, self._clock_ms() + rest_ms)
         return True
 
-    def erase(self, flows: Mapping[FlowID, Mapping[str, str]], record: Mapping[str, str]) -> None:
-        """Forget these flows, and write the record into the audit log."""
+    def erase(self, flows: Mapping[FlowID, Mapping[str, str]], record: Mapping[str, str]) -> bool:
+        """Whether these flows are forgotten, and the record is in the audit log."""
         backend = self._backend
         with backend.lock:
+            if any(row.status is FlowStatus.ACTIVE for flow_id in flows if (row := backend.flows.get(flow_id))):
+                return False
             for flow_id in flows:
                 backend.logs.pop(flow_stream(flow_id), None)
                 backend.digests.pop(flow_stream(flow_id), None)
@@ -68,6 +70,7 @@ class MemoryArchiveStore:
                     kept.pop(flow_id, None)
             backend.erasures += 1
             backend.audit.append(AuditRecord(position=f"{len(backend.audit) + 1}-0", members=dict(record)))
+        return True
 
     def audit(self, after: str, limit: int) -> Sequence[AuditRecord]:
         """The oldest records after a position."""

@@ -88,6 +88,9 @@ class VitalsReader:
                 pipeline.xlen(stream)
                 pipeline.xinfo_groups(stream)
         info, now, workers, active, *rest = _ran(pipeline)
+        for answer in (now, workers, active):
+            if isinstance(answer, RedisError):  # an ACL user that may not read them
+                raise answer
         answers = iter(rest)
         now_ms = now[0] * _MS + now[1] / _MS
         counted = [_count(queue, answers) for queue in self._queues]

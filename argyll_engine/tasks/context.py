@@ -38,14 +38,16 @@ def task_context(record: logging.LogRecord) -> Mapping[str, object]:
     task: Any = current_task  # a proxy that is false outside of tasks
     if task:
         return _ids(task.request.task, task.request.id, task.request.args)
-    token = fields_of(record).get("token")
-    about = (request for request in _together.get() if token is not None and token in (request.args or ()))
-    return next((_ids(request.name, request.id, request.args) for request in about), {})
+    fields = fields_of(record)
+    token, key = fields.get("token"), fields.get("token") or fields.get("flow_id")
+    about = [request for request in _together.get() if key is not None and key in (request.args or ())]
+    is_known = len(about) == 1 or (about and token is not None)  # a message may be there twice
+    return _ids(about[0].name, about[0].id, about[0].args) if is_known else {}
 
 
 @contextmanager
 def together(requests: Sequence[Any]) -> Iterator[None]:
-    """Within the block these tasks run as one batch; a line is about the one whose token it names."""
+    """Within the block these tasks run as one batch; a line is about the one whose token, or else flow, it names."""
     reset = _together.set(requests)
     try:
         yield

@@ -73,6 +73,7 @@ def test_queues_are_the_brokers(stack: Stack) -> None:
     assert {"completed"} == {stack.client.await_end(flow_id)["status"] for flow_id in flow_ids}
 
 
+@pytest.mark.slow
 def test_broker_that_lost_its_queues(stack: Stack, services: StepServices) -> None:
     """A flow whose messages the broker forgot is taken up again by the recovery sweep."""
     register_chain(stack.client, services)

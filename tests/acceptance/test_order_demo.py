@@ -148,6 +148,7 @@ def test_ctrl_c_stops_all_that_was_started(demo: subprocess.Popen[str], tmp_path
     assert [] == [pid for pid in children if Path(f"/proc/{pid}").exists()]
 
 
+@pytest.mark.slow
 def test_a_killed_demo_takes_its_children_along(demo: subprocess.Popen[str]) -> None:
     """Killed with -9 it leaves no engine and no services running."""
     children = _children(demo.pid)

@@ -4,7 +4,8 @@
 import asyncio
 import http.client
 import socket
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
+from threading import Event
 
 import pytest
 
@@ -43,8 +44,9 @@ def a_scope(**more):
     }
 
 
-async def answer_of(wsgi, scope, *pieces):
-    """What the server is told to send."""
+@asynccontextmanager
+async def living(wsgi):
+    """The application between its start and its end."""
     application = Application(wsgi, Lifelike(), threads=1, max_body_bytes=LIMIT)
     turns: asyncio.Queue = asyncio.Queue()
     await turns.put({"type": "lifespan.startup"})
@@ -53,6 +55,15 @@ async def answer_of(wsgi, scope, *pieces):
         """Nothing."""
 
     life = asyncio.create_task(application({"type": "lifespan"}, turns.get, ignore))
+    try:
+        yield application
+    finally:
+        await turns.put({"type": "lifespan.shutdown"})
+        await life
+
+
+async def answer_of(wsgi, scope, *pieces):
+    """What the server is told to send, and how many messages it was not asked for."""
     messages = [{"type": "http.request", "body": piece, "more_body": True} for piece in pieces]
     messages += [{"type": "http.request", "body": b"", "more_body": False}]
     sent = []
@@ -63,9 +74,8 @@ async def answer_of(wsgi, scope, *pieces):
     async def send(message):
         sent.append(message)
 
-    await application(scope, receive, send)
-    await turns.put({"type": "lifespan.shutdown"})
-    await life
+    async with living(wsgi) as application:
+        await application(scope, receive, send)
     return sent, len(messages)
 
 
@@ -121,6 +131,35 @@ def test_the_end_of_an_answer_is_told():
 
     (_, body), _ = run(answer_of(wsgi, a_scope()))
     assert (body["body"], closed) == (b"ab", [True])
+
+
+def test_probes_are_answered_while_all_other_threads_wait():
+    """What the one thread for requests waits for is the answer to a probe that came after."""
+    has_begun, probed = Event(), Event()
+
+    def wsgi(environ, start_response):
+        if environ["PATH_INFO"] == "/livez":
+            assert has_begun.wait(10)
+            probed.set()
+        has_begun.set()
+        start_response("200 OK" if probed.wait(10) else "503 Late", [])
+        return [environ["PATH_INFO"].encode()]
+
+    async def bodiless():
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def both():
+        sent = []
+
+        async def send(message):
+            sent.append(message.get("status") or message["body"])
+
+        async with living(wsgi) as application:
+            scopes = (a_scope(raw_path=path) for path in (b"/engine/flow/f", b"/livez"))
+            await asyncio.gather(*(application(scope, bodiless, send) for scope in scopes))
+        return sent
+
+    assert {200, b"/engine/flow/f", b"/livez"} == set(run(both()))
 
 
 def test_a_client_that_has_gone_is_not_answered():

@@ -173,7 +173,7 @@ API = (
     Rule("cli.up", ("config", "metrics", "variable"), ("click",)),
     Rule("cli.workers", ("config", "metrics"), ("click",)),
     Rule("cli.archiver", ("config", "errors", "metrics"), ("click",)),
-    Rule("cli.config", ("config", "errors", "variable", "variables"), ("click",)),
+    Rule("cli.config", ("address", "config", "errors", "variable", "variables"), ("click",)),
     Rule(
         "cli.doctor_facts",
         (

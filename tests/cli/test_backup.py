@@ -193,6 +193,13 @@ def test_the_latest_backup_is_meant_where_none_is_named(source: Variables, place
     assert _backup(source, "verify", place).stdout.startswith("b-2: sound: 3 flows, 1 archived ones,")
 
 
+def test_a_backup_is_not_written_over_another(source: Variables, place: str) -> None:
+    """If it broke off, neither would be left."""
+    Deployment(source).fill()
+    assert [0, 2] == [_backup(source, "create", place, "--name", "b").exit_code for _ in range(2)]
+    assert 0 == _backup(source, "verify", place).exit_code
+
+
 def test_only_an_empty_store_is_restored_into(source: Variables, place: str) -> None:
     """Nothing is mixed with what is there."""
     Deployment(source).fill()

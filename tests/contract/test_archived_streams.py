@@ -121,6 +121,16 @@ def test_a_commit_that_rests_on_what_was_before_an_erasure_is_decided_again(back
     assert Committed(next_sequence=2) == commit_one(backend.store, commit)
 
 
+def test_a_commit_that_names_the_event_it_saw_outlives_erasures_of_other_flows(backend: Backend) -> None:
+    """Its flow is the one that it was decided on, whatever else was erased meanwhile."""
+    first = commit_one(backend.store, a_commit(FLOW, index=an_index(FLOW)))
+    load_one(backend.store, LoadRequest(stream_id=STREAM))
+    backend.archive.erase({FlowID("other"): {}}, {"what": "erased"})
+    (event,) = backend.store.read_log(STREAM)
+    marked = replace(a_commit(FLOW, expected=1), mark=event[:9])
+    assert (Committed(next_sequence=1), Committed(next_sequence=2)) == (first, commit_one(backend.store, marked))
+
+
 def test_the_feed_tells_of_an_erased_flow(backend: Backend) -> None:
     """By a sequence that no event has, so that nobody takes the next flow of the id for the one before."""
     end(backend, FLOW)

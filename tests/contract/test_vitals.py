@@ -119,6 +119,18 @@ def test_a_redis_that_is_away_is_said_by_name(client: Redis, tmp_path: Path) -> 
     assert (None, None, ()) == (without_flows.workers_alive, without_flows.active_flows, without_flows.queues)
 
 
+def test_a_user_who_may_not_read_is_told_so(client: Redis, server: RedisServer) -> None:
+    """What an ACL forbids is an error of the store, and none of whoever asks."""
+    client.acl_setuser("blind", enabled=True, nopass=True, keys=["other*"], commands=["+@all"])
+    try:
+        with Redis(unix_socket_path=str(server.socket_path), username="blind", password="x") as blind:
+            vitals = reader(blind, engine_client=client).read()
+    finally:
+        client.acl_deluser("blind")
+    assert [True, False] == ["permission" in store.error for store in vitals.stores]
+    assert vitals.workers_alive is None
+
+
 def _cause(error: str) -> str:
     return "No such file" if "No such file" in error else error
 

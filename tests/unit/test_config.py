@@ -168,6 +168,15 @@ def test_no_fault_shows_a_password() -> None:
     assert [False, False, 3] == ["s3cret" in text, "0ther" in text, text.count("***")]
 
 
+@pytest.mark.parametrize("password", ["s3/cret", "s3@cret", "s3'cret", 's3"cret', "s3 cret", "s3?#cret"])
+def test_no_password_is_shown_that_should_have_been_escaped(password: str) -> None:
+    """Whether the address is taken or refused for it."""
+    environment = {"FLOW_REDIS_ADDR": f"redis://u:{password}@h:70000"}
+    (fault,) = _faults(environment)
+    assert fault.startswith("FLOW_REDIS_ADDR='redis://u:***@h:70000': must be")
+    assert "redis://u:***@h" == RedisConfig(addr=f"redis://u:{password}@h").where()
+
+
 def test_only_production_is_production() -> None:
     """`ENV=production` is the one value that makes unsafe stores a refusal."""
     values = ("production", "staging", "")

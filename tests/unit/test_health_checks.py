@@ -52,7 +52,7 @@ def test_a_service_without_an_address_stays_unknown() -> None:
 def test_a_script_that_compiles_is_well_again() -> None:
     """What a run showed holds until the next round at most."""
     shop = shop_of(a_script_step("s", script=lua("return {}")))
-    shop.runner._health.note(StepID("s"), "boom")
+    shop.runner._scripts._health.note(StepID("s"), "boom")
     assert ("unhealthy", "boom") == recorded(shop, "s")
     shop.checks.check()
     assert ("healthy", "") == recorded(shop, "s")

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is a secret in a text or a value, and what is not."""
 
+from pathlib import PurePath
+
 import pytest
 
 from argyll_engine.redaction import Redactor
@@ -10,6 +12,7 @@ from argyll_engine.redaction import Redactor
     ("text", "expected"),
     [
         ("redis://u:pw@h", "redis://u:***@h"),
+        ("at redis://:p@w@h:1 it", "at redis://:***@h:1 it"),
         ("password=abc next", "password=*** next"),
         ("PASSWORD: abc, b", "PASSWORD: ***, b"),
         ('{"password": "a b", "x": 1}', '{"password": ***, "x": 1}'),
@@ -51,5 +54,6 @@ def test_values_are_searched_in_any_depth() -> None:
     """Members of objects and lists are hidden by name, texts by content, and numbers stay numbers."""
     redactor = Redactor(["hunter2!"], ["card"])
     value = {"a": [{"Card": {"n": 1}, "b": "hunter2!"}, 3], "c": ValueError("password=x"), "d": None}
-    expected = {"a": [{"Card": "***", "b": "***"}, 3], "c": "password=***", "d": None}
+    value["e"] = PurePath("/hunter2!")
+    expected = {"a": [{"Card": "***", "b": "***"}, 3], "c": "password=***", "d": None, "e": "/***"}
     assert (expected, "***") == (redactor.value(value), redactor.field("card", 1))

@@ -74,7 +74,8 @@ local trimmed = tonumber(kept[1]) or 0
 local next_sequence = trimmed + redis.call('LLEN', log)
 -- Nothing is ever added to an archived flow.
 if kept[2] then return {0, next_sequence, {}} end
-if mark ~= '' and expected > trimmed and expected <= next_sequence then
+local is_marked = mark ~= '' and expected > trimmed and expected <= next_sequence
+if is_marked then
   local last = redis.call('LINDEX', log, expected - 1 - trimmed)
   if not last or string.sub(last, 1, #mark) ~= mark then return {0, next_sequence, {}} end
 end
@@ -82,8 +83,8 @@ if expected ~= next_sequence then
   if expected < trimmed or expected > next_sequence then return {0, next_sequence, {}} end
   return {0, next_sequence, redis.call('LRANGE', log, expected - trimmed, -1)}
 end
--- What the caller decided on may be the state of a flow that was erased, and its id used again.
-if expected > 0 and known_erasures ~= '' and (redis.call('GET', KEYS[10]) or '0') ~= known_erasures then
+-- Without a mark, what the caller decided on may be the state of a flow that was erased, and its id used again.
+if expected > 0 and not is_marked and known_erasures ~= '' and (redis.call('GET', KEYS[10]) or '0') ~= known_erasures then
   return {0, next_sequence, {}}
 end
 

@@ -6,11 +6,18 @@ from collections import Counter
 from collections.abc import Callable
 
 import pytest
+from _pytest.mark import ParameterSet
 
 from tests.integration.transport.fleet import Fleet, eventually
 
 VISIBILITY = 1.0
 RESUMED_WITHIN = 5.0
+SOLO = ("solo", 1, 0)
+
+
+def slowly(*pools: tuple[str, int, int]) -> list[ParameterSet]:
+    """Cases that only the long run has."""
+    return [pytest.param(*pool, marks=pytest.mark.slow) for pool in pools]
 
 
 def test_a_worker_killed_between_read_and_acknowledgement_loses_nothing(fleet: Fleet) -> None:
@@ -64,7 +71,7 @@ def test_an_eta_survives_every_worker_and_redis(fleet: Fleet) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("pool", "threads", "prefetch"), [("solo", 1, 0), ("threads", 4, 4), ("prefork", 2, 4)])
+@pytest.mark.parametrize(("pool", "threads", "prefetch"), [SOLO, *slowly(("threads", 4, 4), ("prefork", 2, 4))])
 def test_a_restart_of_redis_under_load_is_survived(fleet: Fleet, pool: str, threads: int, prefetch: int) -> None:
     """Consumption goes on by itself within seconds; nothing is lost and nothing runs twice."""
     total = 300
@@ -113,7 +120,7 @@ def test_a_poison_message_becomes_a_dead_letter(make_fleet: Callable[..., Fleet]
     assert (1, ()) == (letters.drop("celery"), letters.list("celery"))
 
 
-@pytest.mark.parametrize(("pool", "threads", "prefetch"), [("solo", 1, 0), ("threads", 2, 4), ("prefork", 1, 4)])
+@pytest.mark.parametrize(("pool", "threads", "prefetch"), [SOLO, *slowly(("threads", 2, 4), ("prefork", 1, 4))])
 def test_shutdown_returns_what_was_not_started_at_once(
     make_fleet: Callable[..., Fleet], pool: str, threads: int, prefetch: int
 ) -> None:

@@ -9,7 +9,7 @@ from argyll_engine.errors import ArchiveUnavailableError
 
 
 class MemorySink:
-    """Implements `Sink`. It can lose bytes, be away, refuse some keys, and call back before and after a write."""
+    """Implements `Sink`. It can lose bytes, be away, refuse some keys, and call back before a write or a deletion."""
 
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
@@ -20,6 +20,7 @@ class MemorySink:
         self.put_keys: list[str] = []
         self.got_keys: list[str] = []
         self.before_put: Callable[[str], None] = lambda key: None
+        self.before_delete: Callable[[str], None] = lambda key: None
         self._lock = Lock()
 
     def put(self, key: str, body: bytes) -> bool:
@@ -46,6 +47,7 @@ class MemorySink:
 
     def delete(self, key: str) -> None:
         """Forgets an object."""
+        self.before_delete(key)
         self._check_is_there(key)
         self.objects.pop(key, None)
 

@@ -2,6 +2,7 @@
 """A flow counts as written when its object was verified."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -77,9 +78,10 @@ def test_a_deleted_object_reads_as_nothing() -> None:
 
 
 def test_an_object_of_another_flow_is_damage() -> None:
-    """Whole as it may be."""
+    """Whole as it may be, and even if that had the same id before and was as long."""
     sink = MemorySink()
     digest = _archive(sink).write(F, log_of(an_ended_flow()))
-    for other in (replace(digest, flow_id=FlowID("g")), replace(digest, event_count=1)):
+    later = replace(digest, created_at=digest.created_at + timedelta(microseconds=1))
+    for other in (replace(digest, flow_id=FlowID("g")), replace(digest, event_count=1), later):
         with pytest.raises(DamagedArchiveError, match="of its digest"):
             _archive(sink).read(other)

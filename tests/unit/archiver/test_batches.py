@@ -132,11 +132,25 @@ def test_a_child_is_no_job_before_its_root_is_archived() -> None:
 
 
 def test_a_flow_that_somebody_else_archives_is_left_to_him() -> None:
-    """Root or child."""
+    """It is free again when his lease is over."""
+    archiving = Archiving()
+    archiving.end("a")
+    archiving.jobs.hold("somebody", [A], 60_000)
+    assert 0 == archiving.archiver.sweep()
+    archiving.pass_time(60)
+    assert 1 == archiving.archiver.finish()
+
+
+def test_a_root_does_not_go_while_somebody_else_has_its_child() -> None:
+    """He may drop the child, as its root was live when he looked; so both are there for whoever comes next."""
     archiving = Archiving()
     child = archiving.end_with_child("a")
     archiving.jobs.hold("somebody", [child], 60_000)
-    assert (1, True) == (archiving.archiver.sweep(), bool(archiving.log(child)))
+    assert 0 == archiving.archiver.sweep()
+    archiving.jobs.release("somebody", [child])
+    archiving.pass_time(LEASE_SECONDS)
+    assert (2, 0) == (archiving.archiver.finish(), archiving.jobs.unfinished())
+    assert [True, True] == [archiving.archived_log(each) is not None for each in ("a", child)]
 
 
 def test_a_job_whose_flow_is_gone_is_forgotten() -> None:

@@ -107,6 +107,13 @@ def test_objects_of_other_days_are_left_alone(place: Archiving) -> None:
     assert ["b"] == [finding.flow_id for finding in found]
 
 
+def test_a_range_of_days_takes_no_object_of_the_next_day_for_unused(place: Archiving) -> None:
+    """Its flow is none of the range, but needs it."""
+    (first, *_) = (digest.deactivated_at for digest in inspection_of(place).digests(EVERYTHING))
+    midnight = first.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+    assert [] == found_in(place, Selection(until=midnight))
+
+
 def test_texts_are_the_objects_as_json(place: Archiving) -> None:
     """One line each, checked before it is given."""
     texts = dict(inspection_of(place).texts(EVERYTHING))

@@ -9,8 +9,9 @@ from argyll_archiver import retention as retention_module
 from argyll_archiver.archive import FlowArchive
 from argyll_archiver.retention import LEASE, Retention
 from argyll_engine.archive_changes import ArchiveAccess, ArchiveChanges
+from argyll_engine.errors import ArchiveUnavailableError
 from argyll_engine.model.ids import FlowID
-from tests.unit.archiver.archiving import Archiving
+from tests.unit.archiver.archiving import STEP, Archiving
 
 RETENTION_SECONDS = 3_600.0
 LEASE_SECONDS = 60.0
@@ -90,6 +91,38 @@ def test_a_flow_that_cannot_go_does_not_keep_the_others(place: Archiving, caplog
     assert (0, 2) == (retention_of(place).sweep(), sum("archive job failed" in line.message for line in caplog.records))
     place.sink.is_away = False
     assert 2 == retention_of(place).sweep()
+
+
+def test_old_flows_that_cannot_go_do_not_end_a_sweep(place: Archiving, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Batch after batch goes behind them."""
+    monkeypatch.setattr(retention_module, "BATCH", 2)
+    place.end(*"abcdef")
+    place.archiver.sweep()
+    place.pass_time(2 * RETENTION_SECONDS)
+    retention = retention_of(place)
+
+    def keep_one(key: str) -> None:
+        if "/a." in key:
+            raise ArchiveUnavailableError(key, "it is locked")
+
+    place.sink.before_delete = keep_one
+    assert (5, ("a",)) == (retention.sweep(), tuple(retention.due(9)))
+
+
+def test_a_flow_whose_id_is_in_use_again_does_not_expire(place: Archiving) -> None:
+    """Somebody has erased the one before while its batch was at work."""
+    place.end("a")
+    place.archiver.sweep()
+    place.pass_time(2 * RETENTION_SECONDS)
+    retention = retention_of(place)
+
+    def use_again(key: str) -> None:
+        place.sink.before_delete = lambda key: None
+        retention._changes.erase(FlowID("a"))
+        place.workshop.engine.start_flow(FlowID("a"), (STEP,), {}, {})
+
+    place.sink.before_delete = use_again
+    assert (0, True) == (retention.sweep(), bool(place.log("a")))
 
 
 def test_the_audit_log_tells_what_expired(place: Archiving) -> None:

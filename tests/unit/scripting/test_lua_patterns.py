@@ -83,7 +83,7 @@ TEXTS = st.lists(st.sampled_from([b"a", b"b", b"1", b".", b"\0"]), max_size=9).m
 STARTS = st.one_of(st.none(), st.integers(-11, 11))
 
 
-@settings(max_examples=1_000, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(name=st.sampled_from([b"find", b"match"]), text=TEXTS, pattern=VALID, start=STARTS, plain=st.booleans())
 def test_find_and_match(name: bytes, text: bytes, pattern: bytes, start: int | None, plain: bool) -> None:
     """Finding gives what the native functions give, from every place, plain or not."""
@@ -91,7 +91,7 @@ def test_find_and_match(name: bytes, text: bytes, pattern: bytes, start: int | N
     assert expected == actual
 
 
-@settings(max_examples=700, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(text=TEXTS, pattern=VALID)
 def test_gmatch(text: bytes, pattern: bytes) -> None:
     """Going over all matches gives the same captures in the same order."""
@@ -104,7 +104,7 @@ REPLACEMENTS = st.sampled_from(
 )
 
 
-@settings(max_examples=1_000, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(text=TEXTS, pattern=VALID, replacement=REPLACEMENTS, limit=st.one_of(st.none(), st.integers(-1, 4)))
 def test_gsub(text: bytes, pattern: bytes, replacement: bytes | int, limit: int | None) -> None:
     """Replacing by texts, tables and functions gives the same text, number and error."""

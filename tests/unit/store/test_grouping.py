@@ -180,8 +180,8 @@ def test_the_same_load_is_made_once(crowd: Crowd) -> None:
     crowd.gathered("load", 5)
     crowd.go()
     assert first.result()
-    assert [("other",), ("same",)] == crowd.slow.calls
     assert {flow_stream("same")} == {load.result()[0].stream_id for load in loads}
+    assert [("other",), ("same",)] == crowd.slow.calls
 
 
 def test_loads_do_not_wait_for_commits(crowd: Crowd) -> None:

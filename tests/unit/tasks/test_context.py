@@ -41,6 +41,14 @@ def test_lines_of_celery_say_themselves_which_task_they_are_about() -> None:
     ]
 
 
+def test_a_line_of_a_batch_about_a_flow_is_of_the_only_task_for_it() -> None:
+    """Where a batch has two tasks for a flow, neither is guessed."""
+    requests = [SimpleNamespace(name=RUN_WORK, id=f"id-{n}", args=(flow, "s", "t", 1)) for n, flow in enumerate("ffg")]
+    with together(requests):
+        found = [task_context(logging.makeLogRecord({"argyll_fields": {"flow_id": flow}})) for flow in "fgh"]
+    assert [None, "id-2", None] == [ids.get("task_id") for ids in found]
+
+
 def test_a_line_of_a_batch_is_about_the_task_whose_token_it_names() -> None:
     """Of tasks that run together the line's own token tells which is meant; without one, none is."""
     requests = [SimpleNamespace(name=RUN_WORK, id=f"id-{token}", args=("f", "s", token, 1)) for token in "tu"]
