@@ -114,7 +114,7 @@ class Projections(Generic[S]):
         state = self._replay(stream.stream_id, state, first, stream.events)
         mark = kept[2] if kept and kept[1] == stream.next_sequence else mark_of(stream.events)
         self.keep(stream.stream_id, state, stream.next_sequence, mark)
-        if state is not None and len(stream.events) >= self.aggregate.snapshot_every:
+        if state is not None and len(stream.events) >= max(self.aggregate.snapshot_every, stream.next_sequence // 2):
             self._save_snapshot(stream.stream_id, state, stream.next_sequence)
         return Projection(
             state=state, next_sequence=stream.next_sequence, is_validated=True, mark=mark, digest=stream.digest

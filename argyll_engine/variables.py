@@ -64,7 +64,8 @@ def _finite(text: str) -> float:
 
 
 def _folder(text: str) -> str:
-    return f"{text.rstrip('/')}/" if text.strip("/") else ""
+    # a path from the root of the file system would lead out of the directory of a file:/// target
+    return f"{text.strip('/')}/" if text.strip("/") else ""
 
 
 def _one_of(*words: str) -> tuple[Callable[[str], str], str]:

@@ -175,7 +175,7 @@ def replay_flow(state: FlowState | None, log: Iterable[Recorded]) -> FlowState:
 
 def _fresh_from(items: WorkItems[WorkState], place: int) -> int:
     """The place of the first item that was never started, from a place on."""
-    return next((item.index for _, item in items.items_from(place) if item.is_fresh), len(items))
+    return next((item.index for _, item in items.fresh_items(place)), len(items))
 
 
 def _started(event: FlowStarted, at: datetime) -> FlowState:

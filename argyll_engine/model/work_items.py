@@ -6,11 +6,20 @@ The items lie in pieces. A changed map shares all pieces but one with the map it
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, Protocol, TypeVar
 
 from argyll_engine.model.ids import Token
 
-V = TypeVar("V")
+
+class Item(Protocol):
+    """What the map holds."""
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether it waits to be started for the first time."""
+
+
+V = TypeVar("V", bound=Item)
 
 PIECE: Final = 128
 """Items that are copied for a change, beside one reference for each piece."""
@@ -19,13 +28,14 @@ PIECE: Final = 128
 class WorkItems(Mapping[Token, V], Generic[V]):
     """Work items by token, in item order. The tokens never change once a step has started."""
 
-    __slots__ = ("_pieces", "_places", "_tokens")
+    __slots__ = ("_fresh", "_pieces", "_places", "_tokens")
 
     def __init__(self, items: Mapping[Token, V]) -> None:
         states = tuple(items.values())
         self._tokens = tuple(items)
         self._places = {token: place for place, token in enumerate(self._tokens)}
         self._pieces = tuple(states[first : first + PIECE] for first in range(0, len(states), PIECE))
+        self._fresh = tuple(sum(item.is_fresh for item in piece) for piece in self._pieces)  # of each piece
 
     def __getitem__(self, token: Token) -> V:
         place = self._places[token]
@@ -43,13 +53,20 @@ class WorkItems(Mapping[Token, V], Generic[V]):
     def __repr__(self) -> str:
         return f"WorkItems({dict(self)})"
 
-    def items_from(self, place: int) -> Iterator[tuple[Token, V]]:
-        """Tokens and items in item order, from a place on."""
+    def fresh_items(self, place: int) -> Iterator[tuple[Token, V]]:
+        """Tokens and items of those that are fresh, in item order, from a place on.
+
+        Pieces without any are passed over at once: one item that is started late does not make all that were
+        started after it be looked at again and again.
+        """
         row, column = divmod(place, PIECE)
-        for piece in self._pieces[row:]:
-            end = place + PIECE - column
-            yield from zip(self._tokens[place:end], piece[column:], strict=True)
-            place, column = end, 0
+        for number in range(row, len(self._pieces)):
+            if self._fresh[number]:
+                first, piece = number * PIECE, self._pieces[number]
+                for offset in range(column, len(piece)):
+                    if piece[offset].is_fresh:
+                        yield self._tokens[first + offset], piece[offset]
+            column = 0
 
     def with_item(self, token: Token, item: V) -> "WorkItems[V]":
         """The same items, but for the one of this token. Raises KeyError for an unknown token."""
@@ -58,6 +75,9 @@ class WorkItems(Mapping[Token, V], Generic[V]):
         piece = self._pieces[row]
         changed: WorkItems[V] = object.__new__(WorkItems)
         changed._tokens, changed._places = self._tokens, self._places
+        more = item.is_fresh - piece[column].is_fresh
+        fresh = self._fresh
+        changed._fresh = (*fresh[:row], fresh[row] + more, *fresh[row + 1 :]) if more else fresh
         changed._pieces = (
             *self._pieces[:row],
             (*piece[:column], item, *piece[column + 1 :]),

@@ -59,7 +59,7 @@ def startable(step: Step, ex: ExecutionState, now: datetime) -> tuple[Token, ...
     """Tokens of the pending items that have a free slot now, in item order; of very many only the first."""
     items = ex.work_items
     retries = sorted((token for token in ex.retrying_items if is_due(items[token], now)), key=lambda t: items[t].index)
-    fresh = (token for token, item in items.items_from(ex.fresh_from) if item.is_fresh)
+    fresh = (token for token, _ in items.fresh_items(ex.fresh_from))
     due = merge(retries, fresh, key=lambda t: items[t].index) if retries else fresh
     return tuple(islice(due, min(max(free_slots(step, ex), 0), MOST_OFFERED)))
 

@@ -2,6 +2,7 @@
 """How a deployment is, read from a real Redis: stores, queues with the age of what waits, workers, flows."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -123,7 +124,7 @@ def test_a_user_who_may_not_read_is_told_so(client: Redis, server: RedisServer) 
     """What an ACL forbids is an error of the store, and none of whoever asks."""
     client.acl_setuser("blind", enabled=True, nopass=True, keys=["other*"], commands=["+@all"])
     try:
-        with Redis(unix_socket_path=str(server.socket_path), username="blind", password="x") as blind:
+        with connect(replace(server.config(), user="blind", password="x")) as blind:
             vitals = reader(blind, engine_client=client).read()
     finally:
         client.acl_deluser("blind")

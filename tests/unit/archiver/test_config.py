@@ -39,6 +39,7 @@ def test_the_documented_settings_are_the_defaults() -> None:
     [
         ("ARCHIVE_BUCKET_URL", "file:///srv", "target", FileTarget(directory="/srv")),
         ("ARCHIVE_PREFIX", "a/b", "prefix", "a/b/"),
+        ("ARCHIVE_PREFIX", "/a/b/", "prefix", "a/b/"),
         ("ARCHIVE_PREFIX", "/", "prefix", ""),
         ("ARCHIVE_MEMORY_PERCENT", "72.5", "memory_percent", 72.5),
         ("ARCHIVE_MEMORY_PERCENT", "-1", "memory_percent", -1.0),
