@@ -32,6 +32,8 @@ S = TypeVar("S")
 
 RACES_BEFORE_LEASE: Final = 3
 """A command that lost this many races takes the stream's lease, and others that lost queue behind it."""
+LEAST_SHARE: Final = 8
+"""Requests of one stream that are decided together even after many races."""
 LEASE_TTL_MS: Final = 2_000
 LEASE_POLL_SECONDS: Final = 0.005
 LOCK_STRIPES: Final = 128
@@ -146,7 +148,11 @@ class Executor(Generic[S]):
                     won = self._race(requests, open_, races)
                 for work in won:
                     answers.update(work.answers)
-                    del open_[work.stream_id]
+                    left = [index for index in open_[work.stream_id] if index not in answers]
+                    if left:
+                        open_[work.stream_id] = left
+                    else:
+                        del open_[work.stream_id]
                 races += 1
         return [answers[index] for index in range(len(requests))]
 
@@ -157,7 +163,7 @@ class Executor(Generic[S]):
         now = self._clock.now()
         begun = () if races else [stream_id for stream_id, ids in open_.items() if requests[ids[0]].begins]
         known = self._known(open_, frozenset(begun))
-        works = [self._decide(requests, stream_id, open_[stream_id], p, now) for stream_id, p in known]
+        works = [self._decide(requests, stream_id, _share(open_[stream_id], races), p, now) for stream_id, p in known]
         doubtful = [work for work in works if work.is_doubtful]
         if doubtful:
             works = [work for work in works if not work.is_doubtful]
@@ -301,6 +307,11 @@ class Executor(Generic[S]):
         finally:
             for name in names:
                 self._leases.release_lease(name, owner)
+
+
+def _share(indexes: list[int], races: int) -> list[int]:
+    """What goes into the next try: less after each race, for a long decision never wins against many short ones."""
+    return indexes[: max(LEAST_SHARE, len(indexes) >> races)]
 
 
 def token_source(seed: bytes) -> NewToken:

@@ -3,6 +3,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
@@ -13,7 +14,7 @@ from argyll_engine.errors import (
     StoreUnavailableError,
     WorkItemNotFoundError,
 )
-from argyll_engine.executor import Done, Executor, Request, token_source
+from argyll_engine.executor import LEAST_SHARE, Done, Executor, Request, token_source
 from argyll_engine.model.commands import CompleteWork, RegisterStep, StartFlow, StartWork
 from argyll_engine.model.events import StepRegistered, WorkSucceeded
 from argyll_engine.model.ids import CATALOG_STREAM, FlowID, StepID, Token, flow_stream
@@ -157,6 +158,39 @@ def test_threads_of_two_processes_lose_nothing():
     with ThreadPoolExecutor(8) as pool:
         assert 100 == sum(pool.map(register, range(100)))
     assert {f"s{n}" for n in range(100)} == {*shop.engine.queries.catalog().steps}
+
+
+class BusyStore(MemoryEventStore):
+    """A store on which somebody else is always a little faster than a commit of many events."""
+
+    def __init__(self, backend, others):
+        super().__init__(backend)
+        self.others, self.sizes = iter(others), []
+
+    def commit(self, commits):
+        """Lets the others commit first, unless it is quickly done."""
+        self.sizes.append(len(commits[0].events))
+        if self.sizes[-1] > LEAST_SHARE:
+            next(self.others)()
+        return super().commit(commits)
+
+
+def test_many_commands_win_against_a_stream_of_single_ones():
+    """Each lost race makes the next try smaller, until it is fast enough; all are carried out at last."""
+    shop = Workshop()
+    ours, theirs = (catalog_executor(shop, shop.parts_of_another_process()) for _ in range(2))
+
+    def requests(name: str, count: int) -> list[Request]:
+        steps = (a_step(f"{name}{number}") for number in range(count))
+        return [Request(stream_id=CATALOG_STREAM, command=RegisterStep(step=step)) for step in steps]
+
+    others = [partial(theirs.execute_one, request) for request in requests("theirs", 20)]
+    ours._store = store = BusyStore(shop.backend, others)
+    answers = ours.execute(requests("ours", 100))
+
+    assert [Done] * 100 == [type(answer) for answer in answers]
+    assert ([100, 50, 25, 12], LEAST_SHARE) == (store.sizes[:4], max(store.sizes[4:]))
+    assert 104 == len(shop.engine.queries.catalog().steps)
 
 
 def test_time_never_runs_backwards_in_a_log():
