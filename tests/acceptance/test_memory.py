@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A store whose memory is nearly used up: new flows are refused, and those that run go on."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -18,13 +18,17 @@ FILLER_BYTES = 100 * 1_048_576
 
 
 @contextmanager
-def nearly_full(redis: Redis) -> Iterator[None]:
-    """A Redis of whose memory 96 percent is used."""
+def nearly_full(redis: Redis) -> Iterator[Callable[[], None]]:
+    """A Redis of whose memory 96 percent is used, and what makes it so again: it may free some by itself."""
+
+    def fill() -> None:
+        info: Any = redis.info("memory")
+        redis.config_set("maxmemory", int(info["used_memory"] / 0.96))
+
     redis.set(FILLER, b"x" * FILLER_BYTES)
-    info: Any = redis.info("memory")
-    redis.config_set("maxmemory", int(info["used_memory"] / 0.96))
+    fill()
     try:
-        yield
+        yield fill
     finally:
         redis.config_set("maxmemory", 0)
         redis.delete(FILLER)
@@ -40,8 +44,13 @@ def test_new_flows_are_refused_and_running_ones_go_on(stack: Stack, client: Clie
     flow_id = client.start(fresh_id("hook"), ["after"])
     eventually("the call", lambda: services["later"].calls)
     start = {"id": fresh_id("late"), "goals": ["after"]}
-    with stack.flow_redis() as redis, nearly_full(redis):
-        eventually("a refusal", lambda: client.post("/engine/flow", start | {"id": fresh_id("x")}).status == 503)
+
+    def is_refused() -> bool:
+        fill()
+        return client.post("/engine/flow", start | {"id": fresh_id("x")}).status == 503
+
+    with stack.flow_redis() as redis, nearly_full(redis) as fill:
+        eventually("a refusal", is_refused)
         refused = [client.post("/engine/flow", start), client.post("/engine/flows", {"flows": [start]})]
         assert [(503, True)] * 2 == [(each.status, "of its memory is used" in each.json["error"]) for each in refused]
         webhook = f"{client.base_url}/webhook/{flow_id}/later/{services['later'].calls[0].token}"

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Archived flows past their retention go, one process at a time, and only where that is wanted."""
 
+import logging
+from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -82,13 +84,27 @@ def test_one_process_at_a_time(place: Archiving) -> None:
     assert 1 == retention_of(place).sweep()
 
 
-def test_a_flow_that_cannot_go_does_not_keep_the_others(place: Archiving, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.fixture
+def lines(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
+    """What is logged, whatever other tests have made of the loggers above."""
+    logger = logging.getLogger(retention_module.__name__)
+    before = logger.propagate, logger.level, logger.disabled
+    logger.addHandler(caplog.handler)
+    logger.propagate, logger.disabled = False, False
+    logger.setLevel(logging.INFO)
+    yield caplog
+    logger.removeHandler(caplog.handler)
+    logger.propagate, logger.disabled = before[0], before[2]
+    logger.setLevel(before[1])
+
+
+def test_a_flow_that_cannot_go_does_not_keep_the_others(place: Archiving, lines: pytest.LogCaptureFixture) -> None:
     """It is tried again with the next sweep, and each failure is a line."""
     place.end("a", "b")
     place.archiver.sweep()
     place.pass_time(2 * RETENTION_SECONDS)
     place.sink.is_away = True
-    assert (0, 2) == (retention_of(place).sweep(), sum("archive job failed" in line.message for line in caplog.records))
+    assert (0, 2) == (retention_of(place).sweep(), sum("archive job failed" in line.message for line in lines.records))
     place.sink.is_away = False
     assert 2 == retention_of(place).sweep()
 
