@@ -100,7 +100,11 @@ class Starts:
                     batch.extend(() if request is None else (request,))
             except Empty:
                 pass
-            answers = self._answers([body for body, _ in batch])
+            try:
+                answers = self._answers([body for body, _ in batch])
+            except Exception as exc:  # noqa: BLE001 - this loop must live; Flask finds out whose fault it is
+                _log.warning("starts_left_to_flask", error=type(exc).__name__, count=len(batch))
+                answers = [None] * len(batch)
             loop = first[1].get_loop()
             if not loop.is_closed():
                 loop.call_soon_threadsafe(_resolve, batch, answers)
@@ -127,9 +131,6 @@ class Starts:
         except TransientError as exc:
             note_deferred(exc, ENDPOINT)
             return [self._refusal(exc) for _ in starts]
-        except Exception as exc:  # noqa: BLE001 - one of them is at fault: Flask finds out, and its neighbours go through
-            _log.warning("starts_left_to_flask", error=type(exc).__name__, count=len(starts))
-            return [None] * len(starts)
         return [
             _answer(201, started_to_json(start.flow_id)) if error is None else self._refusal(error)
             for start, error in zip(starts, refused, strict=True)

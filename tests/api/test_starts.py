@@ -8,6 +8,7 @@ from threading import Event
 
 import pytest
 
+from argyll_api import starts
 from argyll_api.app import create_app
 from argyll_api.config import ApiConfig
 from argyll_api.starts import MAX_BATCH, MAX_PLAIN_BYTES, is_plain
@@ -184,6 +185,19 @@ def test_what_nobody_foresaw_is_left_to_the_route(server, monkeypatch, error):
     assert (500, {"error": "internal error", "status": 500}) == _status_and_json(post(server.port, a_start()))
     assert 201 == post(server.port, a_start())[0]
     assert [1, 1, 1] == asked
+
+
+def test_a_body_that_nobody_can_read_stops_no_other(server, monkeypatch):
+    """Whatever reading it raises is the route's to answer, and the next start is answered as ever."""
+    read = starts.load_start
+
+    def fragile(raw):
+        if raw["id"] == "odd":
+            raise RecursionError
+        return read(raw)
+
+    monkeypatch.setattr(starts, "load_start", fragile)
+    assert (201, 201) == (post(server.port, a_start("odd"))[0], post(server.port, a_start("even"))[0])
 
 
 def test_a_refusal_as_broken_is_left_to_the_route(server, monkeypatch):
