@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import Final
 
-from argyll_engine.canary import Canary
+from argyll_engine.canary import RunsCanary
 from argyll_engine.metrics.page import Page
 from argyll_engine.model.vitals import Vitals
 
@@ -32,10 +32,10 @@ class Diagnostics:
 class LateCanary:
     """A canary that is made when it is first wanted, for most processes never run one."""
 
-    def __init__(self, make: Callable[[], Canary]) -> None:
+    def __init__(self, make: Callable[[], RunsCanary]) -> None:
         self._make = make
         self._lock = Lock()
-        self._canary: Canary | None = None
+        self._canary: RunsCanary | None = None
 
     def run(self) -> float | None:
         """Seconds that a flow took; None if it has not completed in time. Raises StoreUnavailableError."""

@@ -5,8 +5,9 @@
 """
 
 import logging
+import os
+import random
 import re
-import secrets
 from collections.abc import Mapping
 from typing import Final
 
@@ -17,6 +18,8 @@ MAX_LENGTH: Final = 128
 
 _SOUND: Final = re.compile(rf"[A-Za-z0-9._:/+=@-]{{1,{MAX_LENGTH}}}")
 _NAMES: Final = ("flow_id", "step_id", "token")
+_numbers: Final = random.Random()  # seeded by the system once; an id is no secret, and there is one a request
+os.register_at_fork(after_in_child=_numbers.seed)
 
 
 def request_id() -> str:
@@ -29,7 +32,7 @@ def request_id() -> str:
 
 def id_for(sent: str) -> str:
     """The id of a request that came with this one: the same if that is a plain word, else one of our own."""
-    return sent if _SOUND.fullmatch(sent) else secrets.token_hex(16)
+    return sent if _SOUND.fullmatch(sent) else f"{_numbers.getrandbits(128):032x}"
 
 
 def request_context(_record: logging.LogRecord) -> Mapping[str, object]:

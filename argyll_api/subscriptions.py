@@ -67,7 +67,7 @@ class Subscription:
     is_closed: bool = False
     sub_id: bytes = field(init=False)
     _waiting: list[Framed] | None = field(init=False, default_factory=list)
-    _after: Mapping[str, FeedPosition] = field(init=False, default_factory=dict)
+    _after: Mapping[int, FeedPosition] = field(init=False, default_factory=dict)
     _expected: dict[StreamID, int] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -103,7 +103,7 @@ class Subscription:
         expected = self._expected.get(run.stream_id)
         if expected is None:
             # Feeds have no gaps here: for those, subscriptions to whatever there is are dropped.
-            is_old = run.position <= self._after.get(run.stream_id[0], run.position)
+            is_old = run.position <= self._after.get(run.feed, run.position)
             return len(run.events) if is_old else 0
         if run.first_sequence > expected:
             self.drop()

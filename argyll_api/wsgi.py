@@ -21,6 +21,7 @@ from argyll_archiver.wiring import archiver_config, build_access
 from argyll_engine import log
 from argyll_engine.config import EngineConfig
 from argyll_engine.diagnostics_wiring import build_canary, build_page, build_vitals
+from argyll_engine.metrics.places import number
 from argyll_engine.metrics.signs import FOLDER_VARIABLE, NAME_VARIABLE, Signer
 from argyll_engine.progress import PROGRESS
 from argyll_engine.redaction import Redactor
@@ -55,7 +56,7 @@ request_spans.install(app, _traces)
 def application(threads: int) -> Application:
     """The whole application for one server process; `threads` requests are answered at the same time."""
     if _folder:
-        name = os.environ.get(NAME_VARIABLE, f"{NAME}-{os.getpid()}")
+        name = os.environ.get(NAME_VARIABLE, f"{NAME}-{number()}")
         Signer(_folder, name, lambda: (str(PROGRESS.turns), "")).start()
     return Application(
         app,

@@ -8,7 +8,7 @@ meant.
 from collections.abc import Sequence
 from dataclasses import replace
 
-from argyll_archiver.record import is_flow_of, make_object, object_key, read_object
+from argyll_archiver.record import former_object_key, is_flow_of, make_object, object_key, read_object
 from argyll_archiver.sinks.port import Sink
 from argyll_engine.errors import DamagedArchiveError
 from argyll_engine.model.digest import ArchivedFlow, FlowDigest
@@ -16,7 +16,7 @@ from argyll_engine.model.ids import FlowID
 
 
 class FlowArchive:
-    """Flows as objects in a sink. Implements `ports.Archive`. Threads may share it.
+    """Flows as objects in a sink, the writing half of `ports.Archive` included. Threads may share it.
 
     Args:
         prefix: What all keys begin with that are written; empty, or ending with a slash.
@@ -62,6 +62,8 @@ class FlowArchive:
     def delete(self, digest: FlowDigest) -> None:
         """Forget the object; one that is gone already is no error. Raises ArchiveUnavailableError.
 
-        Of a flow that has none, that which it would have goes: it may be left from before.
+        Of a flow that has none, that which it would have goes, by either form of keys: it may be left from before.
         """
-        self._sink.delete(digest.object_key or self._prefix + object_key(digest.flow_id, digest.deactivated_at))
+        expected = (self._prefix + object_key(digest), self._prefix + former_object_key(digest))
+        for key in (digest.object_key,) if digest.object_key else expected:
+            self._sink.delete(key)

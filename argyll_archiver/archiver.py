@@ -8,17 +8,19 @@ takes. Which flows are asked for is `policy.py`, and what becomes of them `batch
 import time
 import uuid
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from threading import Event, Lock
 from typing import Final
 
 from argyll_archiver.batches import Batches
 from argyll_archiver.config import ArchiverConfig
-from argyll_archiver.meter import Tally, note_backlog, note_batch
+from argyll_archiver.meter import Tally, note_backlog, note_batch, note_lost_store
 from argyll_archiver.policy import follows_at_once, is_near_pressure, is_under_pressure, old_enough_before
-from argyll_engine.errors import StoreUnavailableError
+from argyll_engine.errors import ArchiveUnavailableError, StoreUnavailableError
 from argyll_engine.model.ids import FlowID
-from argyll_engine.ports import ArchiveJobs, ArchiveStore, Clock, MemoryUse
+from argyll_engine.model.vitals import MemoryUse
+from argyll_engine.ports import ArchiveJobs, ArchiveStore, Clock
 
 PRESSURE: Final = "pressure"
 AGE: Final = "age"
@@ -33,6 +35,7 @@ class Archiver:
     """Archives batch after batch.
 
     Args:
+        side_by_side: Batches at the same time while memory is short; they are small, and mostly wait.
         clock_seconds: A clock that only goes forward.
     """
 
@@ -44,10 +47,11 @@ class Archiver:
         jobs: ArchiveJobs,
         batches: Batches,
         clock: Clock,
+        side_by_side: int = 1,
         clock_seconds: Callable[[], float] = time.monotonic,
     ) -> None:
         self._config, self._store, self._jobs, self._batches = config, store, jobs, batches
-        self._clock, self._clock_seconds = clock, clock_seconds
+        self._clock, self._clock_seconds, self._side_by_side = clock, clock_seconds, side_by_side
         self._stopping = Event()
         self._lock = Lock()
         self._abandoned: list[tuple[str, Sequence[FlowID]]] = []
@@ -58,13 +62,22 @@ class Archiver:
 
     def check_memory(self) -> int:
         """How many flows were archived because memory is short. Raises StoreUnavailableError."""
-        config = self._config
         self._checked_at = self._clock_seconds()
-        archived = self._rounds(
-            PRESSURE, config.pressure_batch, config.memory_check_interval_seconds, lambda: None, self._is_under_pressure
-        )
+        if self._side_by_side == 1 or not self._is_under_pressure():
+            archived = self._relieve()
+        else:
+            with ThreadPoolExecutor(self._side_by_side, "relief") as threads:
+                lanes = [threads.submit(self._relieve) for _ in range(self._side_by_side)]
+            archived = sum(lane.result() for lane in lanes)
         self._note_backlog()
         return archived
+
+    def _relieve(self) -> int:
+        """Small batches, one after the other, while memory is short."""
+        config = self._config
+        return self._rounds(
+            PRESSURE, config.pressure_batch, config.memory_check_interval_seconds, lambda: None, self._is_under_pressure
+        )
 
     def sweep(self, call_for_help: Callable[[], None] = lambda: None) -> int:
         """How many flows were archived because they are old. Raises StoreUnavailableError.
@@ -91,13 +104,20 @@ class Archiver:
         self._return_abandoned()
         owner = uuid.uuid4().hex
         chosen = self._jobs.take_over(owner, self._config.sweep_batch, self._lease_ms)
-        return len(self._archive(OTHER, owner, chosen).archived)
+        return len(self._archive(OTHER, owner, chosen, is_named=True).archived)
 
     def archive(self, flow_id: FlowID) -> bool:
-        """Whether one ended flow was archived now. Raises StoreUnavailableError."""
+        """Whether one ended flow was archived now; False for one that runs, is archived, or is somebody else's.
+
+        Raises:
+            StoreUnavailableError, ArchiveUnavailableError: Try again later.
+        """
         owner = uuid.uuid4().hex
         chosen = self._jobs.hold(owner, [flow_id], self._lease_ms)
-        return flow_id in self._archive(OTHER, owner, chosen).archived
+        tally = self._archive(OTHER, owner, chosen, is_named=True)
+        if tally.is_refused:
+            raise ArchiveUnavailableError(flow_id, "it did not take the flow; the line before says why")
+        return flow_id in tally.archived
 
     @property
     def wants_check(self) -> bool:
@@ -140,14 +160,15 @@ class Archiver:
                 break
         return total
 
-    def _archive(self, reason: str, owner: str, chosen: Sequence[FlowID]) -> Tally:
-        tally = Tally(owner=owner, chosen=tuple(chosen))
+    def _archive(self, reason: str, owner: str, chosen: Sequence[FlowID], *, is_named: bool = False) -> Tally:
+        tally = Tally(owner=owner, chosen=tuple(chosen), is_named=is_named)
         if not chosen:
             return tally
         started = self._clock_seconds()
         try:
             self._batches.run(tally)
-        except StoreUnavailableError:
+        except StoreUnavailableError as exc:
+            note_lost_store(tally, str(exc))
             with self._lock:
                 self._abandoned.append((owner, tally.chosen + tally.children))
             raise

@@ -11,6 +11,7 @@ from typing import Final
 
 from argyll_archiver.archive import FlowArchive
 from argyll_archiver.meter import Tally, note_failure
+from argyll_archiver.record import is_log_of
 from argyll_engine.errors import (
     ArchiveUnavailableError,
     ArgyllError,
@@ -126,12 +127,19 @@ class Batches:
         self._drop_erased(tally, lost)
 
     def _drop_erased(self, tally: Tally, lost: Sequence[FlowDigest]) -> None:
-        """Delete the objects of flows that were erased while they were written: nobody else knows of them."""
+        """Delete the objects of flows that were erased while they were written: nobody else knows of them.
+
+        Their ids may be those of other flows by now, whose objects have other keys.
+        """
         flow_ids = [digest.flow_id for digest in lost]
-        counts = self._jobs.event_counts(flow_ids) if lost else ()
+        logs = self._jobs.logs(flow_ids) if lost else ()
         digests = self._store.digests(flow_ids) if lost else ()
-        for digest, count, known in zip(lost, counts, digests, strict=True):
-            if count or known is not None:
+        for digest, log, known in zip(lost, logs, digests, strict=True):
+            if known is not None:
+                is_needed = known.object_key == digest.object_key
+            else:
+                is_needed = is_log_of(log, digest)
+            if is_needed:
                 continue
             try:
                 self._archive.delete(digest)
@@ -154,11 +162,13 @@ class Batches:
         again: list[FlowID] = []
         resting: list[FlowID] = []
         for flow_id, error in failed:
-            if isinstance(error, InvalidRequestError):  # a child may go on after its root has ended
-                (resting if is_child(flow_id) else again).append(flow_id)
+            if isinstance(error, InvalidRequestError) and is_child(flow_id):  # it may go on after its root has ended
+                resting.append(flow_id)
                 continue
             note_failure(tally, flow_id, _cause(error), str(error))
-            (again if isinstance(error, ArchiveUnavailableError) else resting).append(flow_id)
+            # a running flow that was asked for is nobody's job; one that the index takes for ended may not come at once
+            is_running = isinstance(error, InvalidRequestError) and tally.is_named
+            (again if is_running or isinstance(error, ArchiveUnavailableError) else resting).append(flow_id)
         self._jobs.rest(tally.owner, resting, self._lease_ms)
         self._give_back(tally, again)
 

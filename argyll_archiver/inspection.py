@@ -14,7 +14,7 @@ from typing import Final, TypeVar
 
 from argyll_archiver.archive import FlowArchive
 from argyll_archiver.reader import ArchiveReader
-from argyll_archiver.record import SCHEMA, read_object
+from argyll_archiver.record import FORMER_LAYOUT, LAYOUT, is_flow_of, read_object
 from argyll_engine.errors import DamagedArchiveError
 from argyll_engine.model.digest import FlowDigest
 from argyll_engine.model.ids import FlowID
@@ -87,7 +87,7 @@ class Inspection:
             yield finding
         if not selection.id_prefix:
             unused = (key for key in self._keys(selection) if hash(key) not in used)
-            yield from _in_threads(self._check_unused, unused)
+            yield from (finding for finding in _in_threads(self._check_unused, unused) if finding is not None)
 
     def texts(self, selection: Selection) -> Iterator[tuple[str, bytes]]:
         """Key and JSON text of every archived flow of the selection, checked.
@@ -95,14 +95,16 @@ class Inspection:
         Raises:
             StoreUnavailableError, ArchiveUnavailableError, DamagedArchiveError
         """
-        return _in_threads(self.text, self.digests(selection))
+        found = _in_threads(self._text_if_there, self.digests(selection))
+        return (text for text in found if text is not None)
 
     def text(self, digest: FlowDigest) -> tuple[str, bytes]:
         """Key and JSON text of one archived flow; raises as `texts` does."""
         body = self._reader.sink.get(digest.object_key)
         if body is None:
             raise DamagedArchiveError(digest.object_key, GONE)
-        read_object(digest.object_key, body)
+        if not is_flow_of(read_object(digest.object_key, body), digest):
+            raise DamagedArchiveError(digest.object_key, f"it is not the flow {digest.flow_id} of its digest")
         return digest.object_key, gzip.decompress(body)
 
     def _pages(self, selection: Selection) -> Iterator[list[FlowID]]:
@@ -121,30 +123,49 @@ class Inspection:
 
     def _keys(self, selection: Selection) -> Iterator[str]:
         """Every object whose day is in the selection."""
-        folder = f"{self._reader.prefix}v{SCHEMA}/"
-        after = folder + _day(selection.since) if selection.since else ""
-        for entry in self._reader.sink.list(folder, after):
-            if selection.has_day(entry.key.removeprefix(folder).partition("/")[0]):
-                yield entry.key
+        for layout in (FORMER_LAYOUT, LAYOUT):
+            folder = self._reader.prefix + layout
+            after = folder + _day(selection.since) if selection.since else ""
+            for entry in self._reader.sink.list(folder, after):
+                if selection.has_day(entry.key.removeprefix(folder).partition("/")[0]):
+                    yield entry.key
 
     def _check(self, digest: FlowDigest) -> Finding:
-        key, flow_id = digest.object_key, digest.flow_id
+        fault = self._fault(digest)
+        # an object that is gone, or another's by now, is none of a flow that was erased since its digest was read
+        is_used = not fault or self._is_current(digest)
+        return Finding(key=digest.object_key, flow_id=digest.flow_id, fault=fault if is_used else "", is_used=is_used)
+
+    def _fault(self, digest: FlowDigest) -> str:
         try:
             found = FlowArchive(self._reader.sink, self._reader.prefix).read(digest)
         except DamagedArchiveError as exc:
-            return Finding(key=key, flow_id=flow_id, fault=exc.reason)
-        if found is not None:
-            return Finding(key=key, flow_id=flow_id)
-        # a flow that was restored and erased since its digest was read has none
-        is_still_there = self._store.digests([flow_id]) == (digest,)
-        return Finding(key=key, flow_id=flow_id, fault=GONE if is_still_there else "", is_used=is_still_there)
+            return exc.reason
+        return "" if found is not None else GONE
 
-    def _check_unused(self, key: str) -> Finding:
+    def _is_current(self, digest: FlowDigest) -> bool:
+        return tuple(self._store.digests([digest.flow_id])) == (digest,)
+
+    def _check_unused(self, key: str) -> Finding | None:
+        """None for an object that is gone since it was listed: its flow was erased."""
         try:
             found = FlowArchive(self._reader.sink, self._reader.prefix).read_key(key)
         except DamagedArchiveError as exc:
             return Finding(key=key, flow_id="", fault=exc.reason, is_used=False)
-        return Finding(key=key, flow_id=found.flow_id if found else "", is_used=False)
+        if found is None:
+            return None
+        # it may have been archived since digests were listed
+        (digest,) = self._store.digests([found.flow_id])
+        return Finding(key=key, flow_id=found.flow_id, is_used=digest is not None and digest.object_key == key)
+
+    def _text_if_there(self, digest: FlowDigest) -> tuple[str, bytes] | None:
+        """None for a flow that was restored or erased since its digest was read."""
+        try:
+            return self.text(digest)
+        except DamagedArchiveError:
+            if self._is_current(digest):
+                raise
+            return None
 
 
 def _day(at: datetime) -> str:

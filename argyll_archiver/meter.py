@@ -26,11 +26,13 @@ _log = log.get(__name__)
 class Tally:
     """What one batch came to: root flows and children together; `failures` by cause.
 
-    `children` are those that were leased beside what was chosen.
+    `children` are those that were leased beside what was chosen. `is_named` where these very flows were asked
+    for, now or from an archiver that was lost, and nobody has looked whether they have ended.
     """
 
     owner: str
     chosen: tuple[FlowID, ...]
+    is_named: bool = False
     children: tuple[FlowID, ...] = ()
     archived: list[FlowID] = field(default_factory=list)
     archived_bytes: int = 0
@@ -44,10 +46,24 @@ class Tally:
 
 
 def note_failure(tally: Tally, flow_id: FlowID, cause: str, reason: str) -> None:
-    """Say that a flow could not be archived; `cause` is `target`, `verify`, `store` or `other`."""
+    """Say that a flow could not be archived; `cause` is `target`, `verify` or `other`."""
     tally.failures[cause] += 1
     instruments.ARCHIVE_FAILURES.labels(cause).inc()
     _log.warning(FAILURE, flow_id=flow_id, cause=cause, reason=reason, owner=tally.owner)
+
+
+def note_lost_store(tally: Tally, reason: str) -> None:
+    """Say that the store went away under a batch: nobody knows yet which of its flows are archived."""
+    unsure = [flow_id for flow_id in tally.chosen + tally.children if flow_id not in tally.archived]
+    instruments.ARCHIVE_FAILURES.labels("store").inc(len(unsure))
+    shown = " ".join(unsure[:SHOWN_IDS])
+    _log.warning(FAILURE, flow_ids=shown, flows=len(unsure), cause="store", reason=reason, owner=tally.owner)
+
+
+def note_retention_failure(flow_id: FlowID, reason: str) -> None:
+    """Say that a flow past its retention is still there."""
+    instruments.ARCHIVE_FAILURES.labels("retention").inc()
+    _log.warning(FAILURE, flow_id=flow_id, cause="retention", reason=reason)
 
 
 def note_batch(reason: str, tally: Tally, seconds: float) -> None:

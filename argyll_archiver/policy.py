@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from argyll_archiver.config import ArchiverConfig
-from argyll_engine.ports import MemoryUse
+from argyll_engine.model.vitals import MemoryUse
 
 NEAR_POINTS: Final = 30
 """So many points below the threshold memory is near it."""

@@ -9,8 +9,9 @@ from threading import Lock
 from argyll_archiver.archive import FlowArchive
 from argyll_archiver.sinks.opening import open_sink
 from argyll_archiver.sinks.port import Sink
-from argyll_archiver.target import Target
-from argyll_engine.model.digest import ArchivedFlow, FlowDigest
+from argyll_archiver.target import Target, is_same_place, parse_target, target_text
+from argyll_engine.errors import ArchiveUnavailableError
+from argyll_engine.model.digest import ArchivedFlow, FlowDigest, ObjectPlace
 
 
 class ArchiveReader:
@@ -42,6 +43,19 @@ class ArchiveReader:
         """
         return FlowArchive(self.sink, self.prefix).read(digest)
 
+    def place(self, digest: FlowDigest) -> ObjectPlace:
+        """Where that object is."""
+        return ObjectPlace(target=target_text(self._target), key=digest.object_key)
+
     def delete(self, digest: FlowDigest) -> None:
         """Forget the object. Raises ArchiveUnavailableError."""
         FlowArchive(self.sink, self.prefix).delete(digest)
+
+    def delete_former(self, place: ObjectPlace) -> None:
+        """Forget an object that a flow had before, here or where objects went then. Raises ArchiveUnavailableError."""
+        try:
+            target = parse_target(place.target)
+        except ValueError as exc:
+            raise ArchiveUnavailableError(place.key, f"it was written to {place.target!r}: {exc}") from exc
+        sink = self.sink if is_same_place(target, self._target) else open_sink(target)
+        sink.delete(place.key)

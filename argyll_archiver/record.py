@@ -8,7 +8,7 @@ import gzip
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC
 from hashlib import sha256
 from typing import Any, Final
 from urllib.parse import quote
@@ -16,17 +16,22 @@ from urllib.parse import quote
 import msgspec
 
 from argyll_engine.codec import decode_recorded, digest_to_json, encode, flow_state_to_json
-from argyll_engine.errors import DamagedArchiveError, FlowNotFoundError, InvalidRequestError
+from argyll_engine.errors import DamagedArchiveError, FlowNotFoundError, InvalidRequestError, UndecodableEventError
 from argyll_engine.evolve.flow import replay_flow
 from argyll_engine.model.digest import ArchivedFlow, FlowDigest, digest_of
 from argyll_engine.model.flow import FlowState
 from argyll_engine.model.ids import FlowID, flow_stream
 
 SCHEMA: Final = 1
-"""Version of the object's form; it is part of the key too."""
+"""Version of the object's form."""
+LAYOUT: Final = "v2/"
+"""What keys below the prefix begin with: the version of their form."""
+FORMER_LAYOUT: Final = "v1/"
+"""That of keys without the time of creation; such objects are read, and no more written."""
 
 _MAX_NAME_BYTES: Final = 180  # file systems end at 255, with room for what a sink puts around it
 _KEPT_BYTES: Final = 100
+_SUFFIX: Final = ".json.gz"
 _SEAL: Final = b',"sha256":"%s"}'
 _SEAL_BYTES: Final = len(_SEAL % (b"0" * 64))
 
@@ -73,7 +78,7 @@ def make_object(flow_id: FlowID, events: Sequence[bytes]) -> ArchiveObject:
         }
     )
     body = gzip.compress(_sealed(text.removesuffix(b"}")), mtime=0)
-    return ArchiveObject(key=object_key(flow_id, state.deactivated_at), body=body, digest=digest)
+    return ArchiveObject(key=object_key(digest), body=body, digest=digest)
 
 
 def read_object(key: str, body: bytes) -> ArchivedFlow:
@@ -107,15 +112,34 @@ def is_flow_of(found: ArchivedFlow, digest: FlowDigest) -> bool:
     return same and (found.flow_id, len(found.events)) == (digest.flow_id, digest.event_count)
 
 
-def object_key(flow_id: FlowID, deactivated_at: datetime) -> str:
-    """Where the object of a flow is, below the prefix: form, day of deactivation (UTC), id.
+def is_log_of(events: Sequence[bytes], digest: FlowDigest) -> bool:
+    """Whether a log is that of a digest's flow, and not of another one that has its id, or none; or may be it."""
+    try:
+        return bool(events) and _replayed(digest.flow_id, events[:1]).created_at == digest.created_at
+    except UndecodableEventError:
+        return True
 
-    A long id is cut, and told apart by its SHA-256; no id has a tilde, so no two ids share a key.
+
+def object_key(digest: FlowDigest) -> str:
+    """Where the object of a flow is, below the prefix: form, day of deactivation, id, time of creation (UTC).
+
+    The id may be used again on the same day; the time tells the two apart. A long id is cut, and told apart by its
+    SHA-256; no id has a tilde, so no two ids share a key.
     """
-    name = quote(flow_id, safe=":+")
+    created = f"{digest.created_at.astimezone(UTC):%Y%m%dT%H%M%S.%fZ}"
+    return f"{LAYOUT}{_day_and_name(digest)}~{created}{_SUFFIX}"
+
+
+def former_object_key(digest: FlowDigest) -> str:
+    """Where a former version has written the object."""
+    return f"{FORMER_LAYOUT}{_day_and_name(digest)}{_SUFFIX}"
+
+
+def _day_and_name(digest: FlowDigest) -> str:
+    name = quote(digest.flow_id, safe=":+")
     if len(name) > _MAX_NAME_BYTES:
-        name = f"{name[:_KEPT_BYTES]}~{sha256(flow_id.encode()).hexdigest()}"
-    return f"v{SCHEMA}/{deactivated_at:%Y-%m-%d}/{name}.json.gz"
+        name = f"{name[:_KEPT_BYTES]}~{sha256(digest.flow_id.encode()).hexdigest()}"
+    return f"{digest.deactivated_at.astimezone(UTC):%Y-%m-%d}/{name}"
 
 
 def _replayed(flow_id: FlowID, events: Sequence[bytes]) -> FlowState:

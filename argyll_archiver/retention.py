@@ -8,13 +8,14 @@ import uuid
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
-from argyll_engine import log as logs
+from argyll_archiver.meter import note_retention_failure
 from argyll_engine.archive_changes import ArchiveChanges
-from argyll_engine.errors import ArgyllError, FlowNotEndedError, StoreUnavailableError
-from argyll_engine.model.digest import FlowDigest
-from argyll_engine.model.ids import FlowID, is_child
+from argyll_engine.errors import ArgyllError, StoreUnavailableError
+from argyll_engine.model.digest import SeenFlow
+from argyll_engine.model.ids import FlowID
 from argyll_engine.ports import Clock, WorkLeases
 
 LEASE: Final = "archive-retention"
@@ -22,9 +23,8 @@ BATCH: Final = 500
 AT_ONCE: Final = 1_000
 """Flows, children included, that are forgotten in one step, unless one family alone has more."""
 THREADS: Final = 8
-FAILURE: Final = "archive job failed"
 
-_log = logs.get(__name__)
+_CHANGED: Final = "it was changed meanwhile; the next sweep looks again"
 
 
 class Retention:
@@ -81,37 +81,37 @@ class Retention:
 
     def _expire(self, flow_ids: Sequence[FlowID]) -> int:
         """How many of these root flows are gone."""
+        before = self._before()
         with ThreadPoolExecutor(THREADS, "retention") as pool:
-            families = [family for family in pool.map(self._without_objects, flow_ids) if family]
-        return sum(self._forget(group) for group in _groups(families))
+            families = [family for family in pool.map(partial(self._without_objects, before), flow_ids) if family]
+        return sum(map(self._forget, _groups(families)))
 
-    def _forget(self, group: Sequence[FlowDigest]) -> int:
-        """How many root flows of a group are gone: all or none."""
-        roots = [digest.flow_id for digest in group if not is_child(digest.flow_id)]
-        try:
-            self._changes.expire(group)
-        except FlowNotEndedError as exc:
-            _log.warning(FAILURE, flow_id=" ".join(roots), cause="retention", reason=str(exc))
-            return 0
-        return len(roots)
+    def _forget(self, group: Sequence[Sequence[SeenFlow]]) -> int:
+        """How many families of a group are gone. Where one has changed meanwhile, each goes by itself."""
+        if self._changes.expire([flow for family in group for flow in family]):
+            return len(group)
+        if len(group) > 1:
+            return sum(self._forget([family]) for family in group)
+        note_retention_failure(group[0][0].digest.flow_id, _CHANGED)
+        return 0
 
-    def _without_objects(self, flow_id: FlowID) -> Sequence[FlowDigest]:
+    def _without_objects(self, before: datetime, flow_id: FlowID) -> Sequence[SeenFlow]:
         try:
-            return self._changes.begin_expiry(flow_id)
+            return self._changes.begin_expiry(flow_id, before)
         except StoreUnavailableError:
             raise
         except ArgyllError as exc:
-            _log.warning(FAILURE, flow_id=flow_id, cause="retention", reason=str(exc))
+            note_retention_failure(flow_id, str(exc))
             return ()
 
 
-def _groups(families: Sequence[Sequence[FlowDigest]]) -> Iterator[list[FlowDigest]]:
-    """The flows, whole families together, in groups of bounded size."""
-    group: list[FlowDigest] = []
+def _groups(families: Sequence[Sequence[SeenFlow]]) -> Iterator[list[Sequence[SeenFlow]]]:
+    """The families in groups of a bounded number of flows."""
+    group: list[Sequence[SeenFlow]] = []
     for family in families:
-        if group and len(group) + len(family) > AT_ONCE:
+        if group and sum(map(len, group)) + len(family) > AT_ONCE:
             yield group
             group = []
-        group += family
+        group.append(family)
     if group:
         yield group

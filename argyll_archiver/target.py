@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from types import MappingProxyType
 from typing import Final, TypeAlias
-from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urlsplit
 
 _TEXTS: Final = ("region", "endpoint", "profile", "ssetype", "kmskeyid", "storage_class")
 _SWITCHES: Final = ("use_path_style", "hostname_immutable", "disable_https", "anonymous", "dualstack", "fips")
@@ -67,6 +67,22 @@ def parse_target(url: str) -> Target:
     if parts.scheme == "s3":
         return _s3_target(parts)
     raise ValueError(f"scheme {parts.scheme!r} is not supported, only s3:// and file:/// are")
+
+
+def target_text(target: Target) -> str:
+    """A URL that names the same place, with the options that are needed to reach it."""
+    if isinstance(target, FileTarget):
+        return f"file://{quote(target.directory)}"
+    options = {name: getattr(target, name) for name in _TEXTS if getattr(target, name)}
+    options |= {name: "true" for name in _SWITCHES if getattr(target, name)}
+    return f"s3://{target.bucket}" + (f"?{urlencode(options)}" if options else "")
+
+
+def is_same_place(one: Target, other: Target) -> bool:
+    """Whether two targets hold the same objects, however they are reached."""
+    if isinstance(one, S3Target) and isinstance(other, S3Target):
+        return (one.bucket, one.endpoint) == (other.bucket, other.endpoint)
+    return one == other
 
 
 def _file_target(parts: SplitResult) -> FileTarget:

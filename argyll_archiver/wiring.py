@@ -30,9 +30,7 @@ from argyll_engine.projections import Projections
 from argyll_engine.store.archive import RedisArchiveStore
 from argyll_engine.store.archive_jobs import RedisArchiveJobs
 from argyll_engine.store.connect import connect
-from argyll_engine.store.index import RedisFlowIndex
-from argyll_engine.store.leases import RedisWorkLeases
-from argyll_engine.store.redis import RedisEventStore
+from argyll_engine.store.sharded.opening import open_flow_stores
 
 __all__ = [
     "NO_TARGET",
@@ -55,6 +53,9 @@ __all__ = [
 WRITERS: Final = 16
 """Threads of an archiver that write and verify objects; most of their time they wait."""
 
+SIDE_BY_SIDE: Final = 3
+"""Batches at the same time while memory is short: so many of the usual size keep the writers busy."""
+
 _STATES: Final = 16
 """States of flows that a process keeps which only restores and erases them."""
 
@@ -67,7 +68,7 @@ def archiver_config(environment: Mapping[str, str]) -> ArchiverConfig:
 
 
 def build_archiver(engine: EngineConfig, config: ArchiverConfig) -> Archiver:
-    """The archiver on the flow store of a configuration. Raises ConfigError where there is no target."""
+    """The archiver on the one flow store of a configuration. Raises ConfigError where there is no target."""
     if config.target is None:
         raise ConfigError([NO_TARGET])
     client, prefix = connect(engine.flow_redis), engine.flow_redis.prefix
@@ -77,11 +78,18 @@ def build_archiver(engine: EngineConfig, config: ArchiverConfig) -> Archiver:
         jobs=RedisArchiveJobs(client, prefix),
         sink=open_sink(config.target),
         clock=SystemClock(),
+        side_by_side=SIDE_BY_SIDE,
     )
 
 
 def assemble_archiver(
-    config: ArchiverConfig, *, store: ArchiveStore, jobs: ArchiveJobs, sink: Sink, clock: Clock
+    config: ArchiverConfig,
+    *,
+    store: ArchiveStore,
+    jobs: ArchiveJobs,
+    sink: Sink,
+    clock: Clock,
+    side_by_side: int = 1,
 ) -> Archiver:
     """The archiver on these adapters."""
     batches = Batches(
@@ -91,7 +99,7 @@ def assemble_archiver(
         workers=ThreadPoolExecutor(WRITERS, thread_name_prefix="archive"),
         lease_ms=int(config.lease_timeout_seconds * 1_000),
     )
-    return Archiver(config=config, store=store, jobs=jobs, batches=batches, clock=clock)
+    return Archiver(config=config, store=store, jobs=jobs, batches=batches, clock=clock, side_by_side=side_by_side)
 
 
 def open_place(url: str) -> Sink:
@@ -122,13 +130,12 @@ def build_desk(engine: EngineConfig, config: ArchiverConfig) -> Desk:
     """The operators' part on the flow store of a configuration. Raises ConfigError where there is no target."""
     if config.target is None:
         raise ConfigError([NO_TARGET])
-    client, prefix = connect(engine.flow_redis), engine.flow_redis.prefix
-    store, reader = RedisArchiveStore(client, prefix), ArchiveReader(config.target, config.prefix)
+    stores, reader = open_flow_stores(engine), ArchiveReader(config.target, config.prefix)
     changes = build_changes(engine, config)
     return Desk(
-        store=store,
+        store=stores.archive,
         reader=reader,
-        inspection=Inspection(index=RedisFlowIndex(client, prefix), store=store, reader=reader),
+        inspection=Inspection(index=stores.index, store=stores.archive, reader=reader),
         changes=changes,
         retention=_retention(engine, config, changes),
     )
@@ -141,20 +148,17 @@ def build_retention(engine: EngineConfig, config: ArchiverConfig) -> Retention:
 
 def build_changes(engine: EngineConfig, config: ArchiverConfig) -> ArchiveChanges:
     """What restores and erases flows, outside of the API."""
-    client, prefix = connect(engine.flow_redis), engine.flow_redis.prefix
+    stores = open_flow_stores(engine)
     log: Projections[FlowState] = Projections(
-        RedisEventStore(client, prefix, store_name="flow"),
-        FlowAggregate(engine.recovery_grace_seconds),
-        ProjectionCache(_STATES),
+        stores.flows, FlowAggregate(engine.recovery_grace_seconds), ProjectionCache(_STATES)
     )
-    store = RedisArchiveStore(client, prefix)
-    return ArchiveChanges(store=store, access=build_access(config), flows=log, clock=SystemClock())
+    return ArchiveChanges(store=stores.archive, access=build_access(config), flows=log, clock=SystemClock())
 
 
 def _retention(engine: EngineConfig, config: ArchiverConfig, changes: ArchiveChanges) -> Retention:
     return Retention(
         changes=changes,
-        leases=RedisWorkLeases(connect(engine.flow_redis), engine.flow_redis.prefix),
+        leases=open_flow_stores(engine).leases,
         clock=SystemClock(),
         retention_seconds=config.retention_seconds,
         lease_seconds=config.lease_timeout_seconds,

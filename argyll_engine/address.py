@@ -12,6 +12,7 @@ from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 SCHEMES: Final = ("redis", "rediss", "unix", "redis+sentinel")
 DEFAULT_SENTINEL_PORT: Final = 26379
+DEFAULT_PORT: Final = 6379
 
 _HOST_PORT: Final = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^\s\[\]:/@,;]+):(?P<port>[0-9]{1,5})")
 _USERINFO: Final = re.compile(r"(?<=://)(?P<user>[^\s:@/'\"]*):[^\s/'\"]+@")
@@ -53,6 +54,37 @@ def parse_address(text: str) -> str:
     for host in hosts:
         _checked_host_port(host if _has_port(host) else f"{host}:6379")
     return text
+
+
+def parse_addresses(text: str) -> str:
+    """The text itself, once every address in it is known to be one; see `split_addresses`. Raises ValueError."""
+    for address in split_addresses(text):
+        parse_address(address)
+    return text
+
+
+def split_addresses(text: str) -> tuple[str, ...]:
+    """The addresses of a text that has several, separated by commas.
+
+    A comma may also be part of an address: between the hosts of sentinels, in a path, in a password. So it separates
+    only where an address begins after it, and the one before it is not a list of sentinels that goes on.
+    """
+    addresses: list[str] = []
+    for piece in text.split(","):
+        if addresses and not (_begins_address(piece.strip()) and _is_whole(addresses[-1])):
+            addresses[-1] += f",{piece}"
+        else:
+            addresses.append(piece)
+    return tuple(address.strip() for address in addresses)
+
+
+def _begins_address(piece: str) -> bool:
+    return "://" in piece or _HOST_PORT.fullmatch(piece) is not None
+
+
+def _is_whole(address: str) -> bool:
+    scheme, _, rest = address.strip().partition("://")
+    return scheme != "redis+sentinel" or "/" in rest
 
 
 def _has_port(host: str) -> bool:
@@ -123,8 +155,7 @@ class RedisConfig:
             user = sentinels.userinfo
             return ";".join(f"sentinel://{user}{host}:{port}/{sentinels.db}" for host, port in sentinels.hosts)
         if parts.scheme == "unix":
-            db = dict(pair.partition("=")[::2] for pair in parts.query.split("&")).get("db", self.db)
-            return f"redis+socket://{self._netloc(parts)}{parts.path}?virtual_host={db}"
+            return f"redis+socket://{self._netloc(parts)}{parts.path}?virtual_host={self._socket_db(parts)}"
         if parts.scheme == "rediss":
             # Kombu would not look at the certificate unless told to; redis-py does by default.
             query = _with_query(self._tls_query(parts), "ssl_cert_reqs", "required")
@@ -165,6 +196,17 @@ class RedisConfig:
         """The address for people and logs: no password."""
         return redact_url(self.addr)
 
+    def identity(self) -> str:
+        """What stays the same while it is the same Redis: host, port and database, however they are spelled."""
+        parts, sentinels = self._split(), self.sentinels()
+        if sentinels is not None:
+            hosts = ",".join(sorted(f"{host}:{port}" for host, port in sentinels.hosts))
+            return f"{hosts}/{sentinels.primary}/{sentinels.db}"
+        if parts.scheme == "unix":
+            return f"{parts.path}?db={self._socket_db(parts)}"
+        host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+        return f"{host}:{parts.port or DEFAULT_PORT}/{parts.path.strip('/') or self.db}"
+
     def _split(self) -> SplitResult:
         return urlsplit(self.addr if "://" in self.addr else f"redis://{self.addr}")
 
@@ -192,6 +234,9 @@ class RedisConfig:
             for name, path in files.items():
                 query = _with_query(query, name, quote(path)) if path else query
         return query
+
+    def _socket_db(self, parts: SplitResult) -> str:
+        return dict(pair.partition("=")[::2] for pair in parts.query.split("&")).get("db", str(self.db))
 
     def _db_path(self, parts: SplitResult) -> str:
         return parts.path if parts.path.strip("/") else f"/{self.db}"

@@ -4,7 +4,7 @@
 Called by the API, the console and the retention task; whatever is done here may be done again.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -12,11 +12,25 @@ from typing import Final
 from argyll_engine import log as logs
 from argyll_engine.archived_flows import NoArchive, read_events
 from argyll_engine.codec import time_to_json
-from argyll_engine.errors import ArchiveUnavailableError, FlowNotEndedError, FlowNotFoundError, InvalidRequestError
-from argyll_engine.model.digest import MAX_REASON_CHARACTERS, FlowDigest, digest_of
+from argyll_engine.errors import (
+    ArchiveUnavailableError,
+    DamagedArchiveError,
+    FlowNotEndedError,
+    FlowNotFoundError,
+    InvalidRequestError,
+)
+from argyll_engine.model.digest import (
+    MAX_REASON_CHARACTERS,
+    AuditRecord,
+    FlowDigest,
+    ObjectPlace,
+    RestoredFlow,
+    SeenFlow,
+    digest_of,
+)
 from argyll_engine.model.flow import FlowState
 from argyll_engine.model.ids import FlowID, flow_stream, is_child, root_of
-from argyll_engine.ports import Archive, ArchiveStore, AuditRecord, Clock, RestoredFlow
+from argyll_engine.ports import Archive, ArchiveStore, Clock
 from argyll_engine.projections import Projections
 
 SHORTEST_REST: Final = timedelta(minutes=1)
@@ -38,8 +52,16 @@ class ArchiveAccess:
     rest: timedelta = SHORTEST_REST
 
 
+def _remember_nothing(_flow_id: FlowID) -> None:
+    """For a process that keeps nothing of flows but what it is given here."""
+
+
 class ArchiveChanges:
-    """Restores, erases and expires flows."""
+    """Restores, erases and expires flows.
+
+    Args:
+        on_gone: Is told of each flow that is gone for good, to forget what else the process has of it.
+    """
 
     def __init__(
         self,
@@ -48,8 +70,10 @@ class ArchiveChanges:
         access: ArchiveAccess,
         flows: Projections[FlowState],
         clock: Clock,
+        on_gone: Callable[[FlowID], None] = _remember_nothing,
     ) -> None:
         self._store, self._archive, self._flows, self._clock = store, access.archive, flows, clock
+        self._on_gone = on_gone
         self._rest_ms = int(max(access.rest, SHORTEST_REST).total_seconds() * 1_000)
 
     def restore(self, flow_id: FlowID) -> tuple[FlowID, ...]:
@@ -62,12 +86,15 @@ class ArchiveChanges:
         """
         root_id = root_of(flow_id)
         for _ in range(_RACES):
-            digests = self._digests(root_id)
+            family = self._family(root_id)
+            digests = tuple(digest for digest in self._store.digests(family) if digest is not None)
+            if flow_id not in family:
+                raise FlowNotFoundError(flow_id)
             if not digests:
                 self._check_is_there(flow_id)
                 return ()
-            flows = [RestoredFlow(digest=each, events=read_events(self._archive, each)) for each in digests]
-            if self._store.restore(flows, self._rest_ms):
+            flows = self._read_all(digests)
+            if flows and self._store.restore(flows, self._rest_ms):
                 log.info("flows_restored", flow_id=root_id, flows=len(flows))
                 return tuple(each.flow_id for each in digests)
         raise ArchiveUnavailableError(digests[0].object_key, "the flow was changed again and again meanwhile")
@@ -88,37 +115,45 @@ class ArchiveChanges:
             raise InvalidRequestError(f"a child flow is erased with its root: {root_of(flow_id)}")
         if len(reason) > MAX_REASON_CHARACTERS:
             raise InvalidRequestError(f"the reason is longer than {MAX_REASON_CHARACTERS} characters")
-        flows = self._outlines(flow_id)
-        self._delete_objects(flows)
-        self._forget(flows, ERASED, reason)
-        return tuple(digest.flow_id for digest in flows)
+        flows = meant = self._seen(flow_id)
+        for _ in range(_RACES):
+            self._delete_objects(flows)
+            if self._forget(flows, ERASED, reason):
+                return tuple(flow.digest.flow_id for flow in flows)
+            flows = self._seen(flow_id)
+            if flows[0].digest.created_at != meant[0].digest.created_at:
+                raise FlowNotFoundError(flow_id)  # somebody else has erased it, and its id is that of another flow
+        raise ArchiveUnavailableError(flow_id, "the flow was changed again and again meanwhile")
 
     def expired(self, before: datetime, limit: int) -> Sequence[FlowID]:
         """Archived root flows that were deactivated before a time, oldest first."""
         return [each.flow_id for each in self._store.archived(before, limit)]
 
-    def begin_expiry(self, flow_id: FlowID) -> tuple[FlowDigest, ...]:
-        """An archived root flow and its children, whose objects are gone now; none if it was brought back or erased.
+    def begin_expiry(self, flow_id: FlowID, before: datetime) -> tuple[SeenFlow, ...]:
+        """An archived root flow that was deactivated before a time, with its children; their objects are gone now.
+
+        None if it was brought back or erased since it was looked for, or its id is that of a newer flow.
 
         Raises:
             FlowNotEndedError: A child goes on.
             ArchiveUnavailableError, StoreUnavailableError: Try again.
         """
         (digest,) = self._store.digests([flow_id])
-        if digest is None:
+        if digest is None or digest.deactivated_at >= before:
             return ()
-        flows = self._outlines(flow_id)
+        flows = self._seen(flow_id)
+        if flows[0].digest != digest:
+            return ()
         self._delete_objects(flows)
         return flows
 
-    def expire(self, flows: Sequence[FlowDigest]) -> None:
-        """Forget flows whose objects are gone, all at once: each time, every process drops the states that it keeps.
+    def expire(self, flows: Sequence[SeenFlow]) -> bool:
+        """Whether these flows, whose objects are gone, were forgotten; none of them if one is no longer as it was.
 
         Raises:
-            FlowNotEndedError: One of the ids is in use again; nothing has changed.
             ArchiveUnavailableError, StoreUnavailableError: Try again.
         """
-        self._forget(flows, EXPIRED, "ARCHIVE_RETENTION")
+        return self._forget(flows, EXPIRED, "ARCHIVE_RETENTION")
 
     def audit(self, after: str, limit: int) -> Sequence[AuditRecord]:
         """The oldest records of the audit log after a position."""
@@ -130,29 +165,43 @@ class ArchiveChanges:
         (children,) = self._store.family([root_id])
         return (root_id, *children)
 
-    def _digests(self, root_id: FlowID) -> tuple[FlowDigest, ...]:
-        """Those of a root flow and its children that are archived."""
-        return tuple(digest for digest in self._store.digests(self._family(root_id)) if digest is not None)
+    def _read_all(self, digests: Sequence[FlowDigest]) -> list[RestoredFlow]:
+        """The flows as they are put back; none if one was erased since its digest was read.
+
+        Raises what `read_events` raises.
+        """
+        try:
+            return [
+                RestoredFlow(digest=each, events=read_events(self._archive, each), place=self._archive.place(each))
+                for each in digests
+            ]
+        except DamagedArchiveError:
+            if tuple(self._store.digests([each.flow_id for each in digests])) == tuple(digests):
+                raise
+            return []
 
     def _check_is_there(self, flow_id: FlowID) -> None:
         (projection,) = self._flows.load([flow_stream(flow_id)])
         if projection.next_sequence == 0:
             raise FlowNotFoundError(flow_id)
 
-    def _outlines(self, root_id: FlowID) -> tuple[FlowDigest, ...]:
-        """The digests of a root flow and its children, as if all of them were archived.
+    def _seen(self, root_id: FlowID) -> tuple[SeenFlow, ...]:
+        """A root flow and its children as they are now.
 
         Raises:
             FlowNotFoundError, FlowNotEndedError
         """
         family = self._family(root_id)
-        outlines: list[FlowDigest] = []
-        for flow_id, digest in zip(family, self._store.digests(family), strict=True):
-            outlines += (digest,) if digest else self._outline(flow_id, is_root=flow_id == root_id)
-        return tuple(outlines)
+        flows: list[SeenFlow] = []
+        for flow_id, kept in zip(family, self._store.kept(family), strict=True):
+            if kept.digest is not None:
+                flows.append(SeenFlow(digest=kept.digest, is_archived=True, objects=kept.objects))
+            else:
+                flows += self._seen_live(flow_id, kept.objects, is_root=flow_id == root_id)
+        return tuple(flows)
 
-    def _outline(self, flow_id: FlowID, *, is_root: bool) -> tuple[FlowDigest, ...]:
-        """That of a live flow; none for a child that is not there."""
+    def _seen_live(self, flow_id: FlowID, objects: tuple[ObjectPlace, ...], *, is_root: bool) -> tuple[SeenFlow, ...]:
+        """A live flow; none for a child that is not there."""
         (projection,) = self._flows.load([flow_stream(flow_id)])
         state = projection.state
         if state is None and is_root:
@@ -161,31 +210,40 @@ class ArchiveChanges:
             return ()
         if state.deactivated_at is None:
             raise FlowNotEndedError(flow_id)
-        return (digest_of(state, state.deactivated_at, projection.next_sequence),)
+        outline = digest_of(state, state.deactivated_at, projection.next_sequence)
+        return (SeenFlow(digest=outline, is_archived=False, mark=projection.mark, objects=objects),)
 
-    def _delete_objects(self, flows: Sequence[FlowDigest]) -> None:
+    def _delete_objects(self, flows: Sequence[SeenFlow]) -> None:
         """They go first: a digest without its object can be erased again, an object without a digest is unknown."""
-        for digest in flows:
-            self._archive.delete(digest)
+        for flow in flows:
+            self._archive.delete(flow.digest)
+            for place in flow.objects:
+                self._archive.delete_former(place)
 
-    def _forget(self, flows: Sequence[FlowDigest], action: str, reason: str) -> None:
+    def _forget(self, flows: Sequence[SeenFlow], action: str, reason: str) -> bool:
+        """Whether all of these flows are forgotten now; none is, if one has changed since it was seen."""
         record = self._record(flows, action, reason)
-        if not self._store.erase({digest.flow_id: digest.labels for digest in flows}, record):
-            raise FlowNotEndedError(flows[0].flow_id)  # somebody else has erased it, and its id is in use again
+        if not self._store.erase(flows, record):
+            return False
         log.info("flows_" + action, **record)
+        flow_ids = [flow.digest.flow_id for flow in flows]
+        for flow_id in flow_ids:
+            self._flows.forget(flow_stream(flow_id))
+            self._on_gone(flow_id)
         # once more for those that an archiver may have written meanwhile, unless the id is in use again
-        used_again = self._store.digests([digest.flow_id for digest in flows])
-        unsure = zip(flows, used_again, strict=True)
-        self._delete_objects([digest for digest, used in unsure if used is None and not digest.object_key])
+        unsure = zip(flows, self._store.digests(flow_ids), strict=True)
+        self._delete_objects([flow for flow, used in unsure if used is None and not flow.is_archived])
+        return True
 
-    def _record(self, flows: Sequence[FlowDigest], action: str, reason: str) -> Mapping[str, str]:
+    def _record(self, flows: Sequence[SeenFlow], action: str, reason: str) -> Mapping[str, str]:
         """What the audit log says: ids of root flows, and numbers; nothing of what the flows held."""
+        digests = [flow.digest for flow in flows]
         return {
             "action": action,
-            "flow_ids": " ".join(digest.flow_id for digest in flows if not is_child(digest.flow_id)),
+            "flow_ids": " ".join(digest.flow_id for digest in digests if not is_child(digest.flow_id)),
             "at": time_to_json(self._clock.now()),
             "flows": str(len(flows)),
-            "events": str(sum(digest.event_count for digest in flows)),
-            "objects": str(sum(1 for digest in flows if digest.object_key)),
+            "events": str(sum(digest.event_count for digest in digests)),
+            "objects": str(sum(1 for flow in flows if flow.is_archived or flow.objects)),
             "reason": reason,
         }

@@ -11,9 +11,9 @@ from threading import Lock
 from typing import Final
 
 from argyll_engine.codec import digest_from_text
-from argyll_engine.errors import ArchiveUnavailableError, DamagedArchiveError, FlowExistsError
+from argyll_engine.errors import ArchiveUnavailableError, DamagedArchiveError, FlowExistsError, FlowNotFoundError
 from argyll_engine.model.commands import StartFlow
-from argyll_engine.model.digest import ArchivedFlow, FlowDigest, goals_sha256, init_sha256
+from argyll_engine.model.digest import ArchivedFlow, FlowDigest, ObjectPlace, goals_sha256, init_sha256
 from argyll_engine.model.ids import FlowID
 from argyll_engine.ports import Archive, ArchiveStore
 
@@ -31,10 +31,18 @@ class NoArchive:
         """Raises ArchiveUnavailableError."""
         raise ArchiveUnavailableError(digest.object_key, NOT_CONFIGURED)
 
+    def place(self, digest: FlowDigest) -> ObjectPlace:
+        """Somewhere that nobody knows."""
+        return ObjectPlace(target="", key=digest.object_key)
+
     def delete(self, digest: FlowDigest) -> None:
         """Nothing for a flow that is not archived. Raises ArchiveUnavailableError for others."""
         if digest.object_key:
             raise ArchiveUnavailableError(digest.object_key, NOT_CONFIGURED)
+
+    def delete_former(self, place: ObjectPlace) -> None:
+        """Raises ArchiveUnavailableError."""
+        raise ArchiveUnavailableError(place.key, NOT_CONFIGURED)
 
 
 class ArchivedFlows:
@@ -60,26 +68,40 @@ class ArchivedFlows:
         Raises:
             ArchiveUnavailableError: Try again later.
             DamagedArchiveError: The object is gone, or not what was written.
+            FlowNotFoundError: The flow was erased since its digest was read.
         """
         found = self._cache.get(digest)
         if found is None:
-            found = read_events(self._archive, digest)
+            found = self._read(digest)
             self._cache.put(digest, found)
         return found
+
+    def _read(self, digest: FlowDigest) -> tuple[bytes, ...]:
+        try:
+            return read_events(self._archive, digest)
+        except DamagedArchiveError as exc:
+            if self.digest(digest.flow_id) != digest:
+                raise FlowNotFoundError(digest.flow_id) from exc
+            raise
 
     def events_of(self, raw_digest: bytes) -> tuple[bytes, ...]:
         """The same by an encoded digest."""
         return self.events(digest_from_text(raw_digest))
 
-    def forget(self) -> None:
-        """Drop all that is cached; flows were erased."""
-        self._cache.clear()
+    def forget(self, flow_id: FlowID) -> None:
+        """Drop what is kept of a flow; it was erased."""
+        self._cache.drop(flow_id)
 
-    def check_repeat(self, command: StartFlow) -> None:
-        """Raises FlowExistsError unless the start is that of the archived flow. Source: the contract, http §1.7."""
+    def check_repeat(self, command: StartFlow) -> bool:
+        """Whether the start is that of the archived flow; False if that is in the archive no more: start it again.
+
+        Raises:
+            FlowExistsError: The start is another one. Source: the contract, http §1.7.
+        """
         digest = self.digest(command.flow_id)
-        if digest is None or not is_same_start(digest, command):
+        if digest is not None and not is_same_start(digest, command):
             raise FlowExistsError(command.flow_id)
+        return digest is not None
 
 
 def is_same_start(digest: FlowDigest, command: StartFlow) -> bool:
@@ -133,11 +155,11 @@ class EventCache:
                 _, dropped = self._kept.popitem(last=False)
                 self._size_bytes -= _size(dropped)
 
-    def clear(self) -> None:
-        """Forget all."""
+    def drop(self, flow_id: FlowID) -> None:
+        """Forget every flow that had this id."""
         with self._lock:
-            self._kept.clear()
-            self._size_bytes = 0
+            for key in [key for key in self._kept if key[0] == flow_id]:
+                self._size_bytes -= _size(self._kept.pop(key))
 
     def __len__(self) -> int:
         with self._lock:

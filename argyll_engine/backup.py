@@ -20,10 +20,11 @@ from argyll_engine.aggregates import FlowAggregate
 from argyll_engine.codec import decode_recorded, encode
 from argyll_engine.codec.wire import milliseconds
 from argyll_engine.errors import DamagedBackupError, UndecodableEventError
+from argyll_engine.model.digest import AuditRecord
 from argyll_engine.model.events import Recorded
 from argyll_engine.model.ids import FlowID
 from argyll_engine.model.stored import StoredStream
-from argyll_engine.ports import AuditRecord, Commit, Committed, EventStore
+from argyll_engine.ports import Commit, Committed, EventStore
 
 FORMAT: Final = 1
 MANIFEST: Final = "manifest.json"
@@ -32,8 +33,10 @@ PART_BYTES: Final = 16 * 1_048_576
 COMMITS: Final = 100
 """Flows that are restored in one round trip."""
 
-STREAM, AUDIT, ERASURES = "stream", "audit", "erasures"
+STREAM, AUDIT = "stream", "audit"
 """Kinds of lines."""
+FORMER_COUNT = "erasures"
+"""A kind that former versions wrote, with a number that nobody needs any more."""
 
 
 class _Line(msgspec.Struct, frozen=True):
@@ -48,7 +51,6 @@ class _Line(msgspec.Struct, frozen=True):
     digest: str | None = None
     position: str = ""
     members: dict[str, str] = {}
-    count: int = 0
 
 
 class Objects(Protocol):
@@ -70,16 +72,13 @@ class Contents(Protocol):
     def flows(self) -> Iterator[StoredStream]:
         """Every flow."""
 
-    def erasures(self) -> int:
-        """How often flows were erased."""
-
     def put_shared(self, stream: StoredStream) -> None:
         """Put catalog or cluster there."""
 
     def put_archived(self, streams: Sequence[StoredStream]) -> None:
         """Put archived flows there."""
 
-    def put_erasures(self, count: int, records: Sequence[AuditRecord]) -> None:
+    def put_audit(self, records: Sequence[AuditRecord]) -> None:
         """Put the records of erased flows there."""
 
 
@@ -176,7 +175,6 @@ def create(
             counts.add(stream)
     for record in audit:
         writer.add({"kind": AUDIT, "position": record.position, "members": dict(record.members)})
-    writer.add({"kind": ERASURES, "count": flows.erasures()})
     writer.flush()
     manifest = Manifest(
         created_at=at.isoformat(timespec="seconds"),
@@ -225,13 +223,10 @@ def restore(
     live: list[Commit] = []
     archived: list[StoredStream] = []
     audit: list[AuditRecord] = []
-    erasures = 0
     for part, line in _lines(objects, manifest):
         if line.kind == AUDIT:
             audit.append(AuditRecord(position=line.position, members=line.members))
-        elif line.kind == ERASURES:
-            erasures = line.count
-        else:
+        elif line.kind != FORMER_COUNT:
             stream = _stream(line)
             if stream.stream_id[0] != "flow":
                 engine.put_shared(stream)
@@ -247,7 +242,7 @@ def restore(
             archived = []
     _apply(store, live)
     flows.put_archived(archived)
-    flows.put_erasures(erasures, audit)
+    flows.put_audit(audit)
     return manifest
 
 

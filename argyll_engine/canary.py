@@ -7,9 +7,11 @@ no trace shows it. Called by the deep health probe.
 
 import time
 import uuid
+from collections.abc import Sequence
 from threading import Lock
 from typing import Final, Protocol
 
+from argyll_engine.errors import StoreUnavailableError
 from argyll_engine.executor import Executor, Request
 from argyll_engine.model.attribute import AttributeSpec, Role, ScriptConfig
 from argyll_engine.model.catalog import CatalogState
@@ -38,8 +40,18 @@ _CATALOG: Final = CatalogState(steps={STEP.id: STEP})
 class Remains(Protocol):
     """Forgets what a flow has left in the store."""
 
+    def begin(self, flow_id: FlowID) -> Sequence[FlowID]:
+        """Notes a flow; those of killed processes, which nobody has forgotten. Raises StoreUnavailableError."""
+
     def forget(self, flow_id: FlowID) -> None:
         """Every key and entry of one flow. Raises StoreUnavailableError."""
+
+
+class RunsCanary(Protocol):
+    """Sees whether flows run."""
+
+    def run(self) -> float | None:
+        """Seconds that a flow took; None if it has not completed in time. Raises StoreUnavailableError."""
 
 
 class Canary:
@@ -72,6 +84,8 @@ class Canary:
         """
         with self._lock:
             flow_id = FlowID(CANARY_PREFIX + uuid.uuid4().hex)
+            for left in self._remains.begin(flow_id):
+                self._remains.forget(left)
             started_at = time.monotonic()
             try:
                 command = StartFlow(flow_id=flow_id, plan=self._plan, init={})
@@ -93,3 +107,27 @@ class Canary:
                 return state.status is FlowStatus.COMPLETED
             time.sleep(POLL_SECONDS)
         return False
+
+
+class Canaries:
+    """One canary for each of several flow stores."""
+
+    def __init__(self, canaries: Sequence[RunsCanary]) -> None:
+        self._canaries = canaries
+
+    def run(self) -> float | None:
+        """Seconds that the slowest took, of those whose store answers; None if one has not completed in time.
+
+        Raises StoreUnavailableError where no store answers.
+        """
+        found: list[float | None] = []
+        away: list[StoreUnavailableError] = []
+        for canary in self._canaries:
+            try:
+                found.append(canary.run())
+            except StoreUnavailableError as exc:
+                away.append(exc)
+        if not found:
+            raise away[0]
+        seconds = [taken for taken in found if taken is not None]
+        return max(seconds) if len(seconds) == len(found) else None

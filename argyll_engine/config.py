@@ -5,11 +5,11 @@
 `argyll_engine/tasks/worker.py`); everybody else is handed the result. The variables are in `variables.py`.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from argyll_engine.address import RedisConfig
+from argyll_engine.address import RedisConfig, split_addresses
 from argyll_engine.errors import ConfigError
 from argyll_engine.log import SERVICE, Context, Settings, no_context
 from argyll_engine.model.step import WorkDefaults
@@ -25,11 +25,13 @@ __all__ = ["EngineConfig", "RedisConfig", "WorkDefaults"]
 class EngineConfig:
     """Everything that can be set from outside; the defaults are those of the environment.
 
-    `broker_url` empty means our transport on the flow store's Redis (`flow_redis.streams_url()`).
+    `broker_url` empty means our transport on the flow store's Redis (`flow_redis.streams_url()`). Where there are several
+    flow stores, `flow_shards` has all of them, and `flow_redis` is the first; else it is empty.
     """
 
     engine_redis: RedisConfig = RedisConfig(prefix="argyll:engine")
     flow_redis: RedisConfig = RedisConfig(prefix="argyll:flow")
+    flow_shards: tuple[RedisConfig, ...] = ()
     broker_url: str = field(default="", repr=False)
     visibility_timeout_seconds: float = 3_600.0
     api_host: str = "0.0.0.0"
@@ -72,7 +74,26 @@ class EngineConfig:
     def secrets(self) -> tuple[str, ...]:
         """Every password of the configuration, for those who write texts that must have none."""
         broker = RedisConfig(addr=self.broker_url).secrets
-        return tuple(sorted({*self.engine_redis.secrets, *self.flow_redis.secrets, *broker}))
+        flows = (secret for shard in self.shards for secret in shard.secrets)
+        return tuple(sorted({*self.engine_redis.secrets, *flows, *broker}))
+
+    @property
+    def is_sharded(self) -> bool:
+        """Whether there are several flow stores."""
+        return bool(self.flow_shards)
+
+    @property
+    def shards(self) -> tuple[RedisConfig, ...]:
+        """Every flow store, in the order in which they are numbered from 1."""
+        return self.flow_shards or (self.flow_redis,)
+
+    def of_shard(self, number: int) -> "EngineConfig":
+        """The configuration of who serves one flow store alone, as if there were no other; the first is number 1."""
+        return replace(self, flow_redis=self.shards[number - 1], flow_shards=())
+
+    def flow_store_name(self, number: int) -> str:
+        """What people call a flow store."""
+        return f"flow-{number}" if self.is_sharded else "flow"
 
     def log_settings(self, service: str = SERVICE, context: Context = no_context) -> Settings:
         """How the log lines of a process look, for `log.configure`."""
@@ -126,12 +147,29 @@ class EngineConfig:
                 f"RETRY_MAX_BACKOFF='{retry.max_backoff_ms}': must be at least RETRY_INITIAL_BACKOFF, "
                 f"which is {retry.init_backoff_ms}"
             )
-        engine_redis, flow_redis = (RedisConfig(**fields.pop(name)) for name in ("engine_redis", "flow_redis"))
-        faults += _tls_faults("ENGINE", engine_redis) + _tls_faults("FLOW", flow_redis)
+        engine_redis, flows = RedisConfig(**fields.pop("engine_redis")), fields.pop("flow_redis")
+        shards = [RedisConfig(**(flows | {"addr": addr})) for addr in split_addresses(flows["addr"])]
+        faults += _tls_faults("ENGINE", engine_redis) + [
+            fault for shard in shards for fault in _tls_faults("FLOW", shard)
+        ]
+        faults += _shard_faults(shards, fields["broker_url"])
         if faults:
             raise ConfigError(faults)
         fields["webhook_base_url"] = fields["webhook_base_url"] or f"http://localhost:{fields['api_port']}"
-        return cls(engine_redis=engine_redis, flow_redis=flow_redis, retry=retry, **fields)
+        several = tuple(shards) if len(shards) > 1 else ()
+        return cls(engine_redis=engine_redis, flow_redis=shards[0], flow_shards=several, retry=retry, **fields)
+
+
+def _shard_faults(shards: Sequence[RedisConfig], broker_url: str) -> list[str]:
+    """What is wrong with several flow stores."""
+    identities = [shard.identity() for shard in shards]
+    again = [shard.where() for n, shard in enumerate(shards) if shard.identity() in identities[:n]]
+    faults = [f"FLOW_REDIS_ADDR: {address!r} is there already, perhaps in another spelling" for address in again]
+    if len(shards) > 1 and broker_url:
+        faults.append(
+            "CELERY_BROKER_URL: not with several addresses in FLOW_REDIS_ADDR: each of them is the broker of its flows"
+        )
+    return faults
 
 
 def _tls_faults(name: str, redis: RedisConfig) -> list[str]:

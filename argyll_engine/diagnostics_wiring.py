@@ -3,17 +3,19 @@
 
 import importlib.metadata
 from functools import partial
-from typing import Final
+from typing import Final, Protocol
 
-from argyll_engine.canary import Canary
+from argyll_engine.canary import Canaries, Canary, RunsCanary
 from argyll_engine.config import EngineConfig
 from argyll_engine.dispatch import QUEUES
 from argyll_engine.metrics.gauges import DeploymentGauges, ProcessGauges
 from argyll_engine.metrics.instruments import begin_at_zero
 from argyll_engine.metrics.page import Page
 from argyll_engine.metrics.signs import processes
+from argyll_engine.model.vitals import Vitals
 from argyll_engine.store.connect import connect
 from argyll_engine.store.remains import RedisRemains
+from argyll_engine.store.sharded.vitals import ShardedVitalsReader
 from argyll_engine.store.vitals import QueueKeys, VitalsReader
 from argyll_engine.tasks.app import make_celery
 from argyll_engine.transport.wire import DEFAULT_PRIORITIES, GROUP, Keys
@@ -23,7 +25,14 @@ PROBE_TIMEOUT_SECONDS: Final = 1.0
 """How long a probe waits for an answer of Redis."""
 
 
-def build_page(vitals: VitalsReader, folder: str, process: str) -> Page:
+class ReadsVitals(Protocol):
+    """Reads the vitals of a deployment."""
+
+    def read(self) -> Vitals:
+        """The vitals, at most a second old."""
+
+
+def build_page(vitals: ReadsVitals, folder: str, process: str) -> Page:
     """The metrics page of this process, or of all that keep their values in `folder`.
 
     Args:
@@ -34,8 +43,15 @@ def build_page(vitals: VitalsReader, folder: str, process: str) -> Page:
     return Page(folder, (DeploymentGauges(vitals.read), gauges))
 
 
-def build_vitals(config: EngineConfig) -> VitalsReader:
+def build_vitals(config: EngineConfig) -> ReadsVitals:
     """What reads how the deployment is, with clients that give up soon: a probe must answer in time."""
+    if not config.is_sharded:
+        return _vitals_of_one(config)
+    numbers = range(1, len(config.shards) + 1)
+    return ShardedVitalsReader({config.flow_store_name(n): _vitals_of_one(config.of_shard(n)) for n in numbers})
+
+
+def _vitals_of_one(config: EngineConfig) -> VitalsReader:
     flows, engine = config.flow_redis, config.engine_redis
     keys = Keys(config.queue_key_prefix)
     queues = [
@@ -57,8 +73,14 @@ def build_vitals(config: EngineConfig) -> VitalsReader:
     )
 
 
-def build_canary(config: EngineConfig) -> Canary:
-    """What runs a flow to see that flows run; it has parts of its own, so that no flow waits for it."""
+def build_canary(config: EngineConfig) -> RunsCanary:
+    """What runs a flow to see that flows run, one on each shard; it has parts of its own, so no flow waits for it."""
+    if not config.is_sharded:
+        return _canary_on_one(config)
+    return Canaries([_canary_on_one(config.of_shard(number)) for number in range(1, len(config.shards) + 1)])
+
+
+def _canary_on_one(config: EngineConfig) -> Canary:
     parts = build_parts(config, make_celery(config))
     remains = RedisRemains(connect(config.flow_redis), config.flow_redis.prefix)
     return Canary(flows=parts.flow_executor, projections=parts.flows, scripts=parts.scripts, remains=remains)

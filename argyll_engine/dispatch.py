@@ -62,11 +62,12 @@ def queue_of(step_type: str) -> str:
 
 def _run_work(effect: RunWork) -> Message:
     args = (effect.flow_id, effect.step_id, effect.token, effect.attempt)
-    return Message(task=RUN_WORK, queue=queue_of(effect.step_type), args=args, eta=effect.at)
+    queue = queue_of(effect.step_type)
+    return Message(task=RUN_WORK, queue=queue, args=args, eta=effect.at, goes_first=effect.goes_on)
 
 
 def _complete_parent(effect: CompleteParent) -> Message:
-    return Message(task=COMPLETE_PARENT, queue=STEPS_QUEUE, args=(effect.child_id,))
+    return Message(task=COMPLETE_PARENT, queue=STEPS_QUEUE, args=(effect.child_id,), goes_first=True)
 
 
 def _wake_step(effect: WakeAt) -> Message:
@@ -121,11 +122,15 @@ class CeleryDispatcher:
                     args=message.args,
                     queue=message.queue,
                     eta=message.eta,
+                    priority=self._priority(message),
                     headers={TRACEPARENT: message.traceparent} if message.traceparent else None,
                     ignore_result=True,
                 )
         except OperationalError as exc:
             raise StoreUnavailableError("broker", str(exc)) from exc
+
+    def _priority(self, message: Message) -> int | None:
+        return None
 
     def _hop(self, message: Message, now: datetime) -> Message:
         if message.eta is None or message.eta <= now + self._longest_wait:
@@ -159,6 +164,8 @@ class SharedRedisDispatcher(CeleryDispatcher):
 class StreamsDispatcher(CeleryDispatcher):
     """Puts messages into the queues of our own transport as part of the commit; delays of any length wait in Redis.
 
+    Flows under way are gone on with before others begin: fewer are open at a time, and a process still has their state.
+
     Args:
         key_prefix: what the transport puts before its keys (`global_keyprefix`).
     """
@@ -174,13 +181,17 @@ class StreamsDispatcher(CeleryDispatcher):
         return tuple(self._entry(message, now) for message in messages)
 
     def _entry(self, message: Message, now: datetime) -> QueueEntry:
-        payload = self._forms.render(message, None)
-        sealed = lay(self._keys, message.queue, payload, DEFAULT_PRIORITIES[0], message.eta, now)
+        priority = self._priority(message)
+        payload = self._forms.render(message, None, priority)
+        sealed = lay(self._keys, message.queue, payload, priority, message.eta, now)
         if isinstance(sealed, Ready):
             return QueueEntry(key=sealed.key, payload=sealed.payload, form=QueueForm.STREAM)
         return QueueEntry(
             key=sealed.key, payload=sealed.member, form=QueueForm.DELAYED, due_ms=sealed.due_ms, wake=sealed.wake
         )
+
+    def _priority(self, message: Message) -> int:
+        return DEFAULT_PRIORITIES[0] if message.goes_first else DEFAULT_PRIORITIES[1]
 
     def _hop(self, message: Message, now: datetime) -> Message:
         return message
@@ -196,14 +207,14 @@ class _Forms:
     def __init__(self, app: Celery, body_encoding: str) -> None:
         self._app = app
         self._in_base64 = body_encoding == "base64"
-        self._forms: dict[tuple[str, str, bool], list[bytes]] = {}
+        self._forms: dict[tuple[str, str, int, bool], list[bytes]] = {}
 
-    def render(self, message: Message, eta: datetime | None) -> bytes:
+    def render(self, message: Message, eta: datetime | None, priority: int = 0) -> bytes:
         """The message with ids of its own. Its task id is its delivery tag too, as nothing else is."""
-        kind = message.task, message.queue, bool(message.traceparent)
+        kind = message.task, message.queue, priority, bool(message.traceparent)
         form = self._forms.get(kind)
         if form is None:
-            form = self._forms[kind] = self._form(message)
+            form = self._forms[kind] = self._form(message, priority)
         text = encode([message.args, {}, EMBEDDED])
         values = {
             b"id": b'"%b"' % _new_id(),
@@ -215,13 +226,13 @@ class _Forms:
             values[b"trace"] = encode(message.traceparent)
         return b"".join([values.get(part, part) for part in form])
 
-    def _form(self, message: Message) -> list[bytes]:
+    def _form(self, message: Message, priority: int) -> list[bytes]:
         """The texts between the places where messages differ, and the names of those places."""
         task = self._app.amqp.as_task_v2(_mark("id"), message.task, args=(), argsrepr=_mark("args"), ignore_result=True)
         properties = task.properties | {
             "delivery_mode": 2,
             "delivery_info": {"exchange": "", "routing_key": message.queue},
-            "priority": 0,
+            "priority": priority,
             "body_encoding": "base64" if self._in_base64 else "utf-8",
             "delivery_tag": _mark("id"),
         }

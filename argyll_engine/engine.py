@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The engine: one short verb per use case. Called by the API, the CLI and the tasks; built by `wiring`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import TypeAlias
 
 from argyll_engine import log as logs
 from argyll_engine.archive_changes import ArchiveChanges
@@ -61,6 +62,17 @@ from argyll_engine.script_trial import try_script
 log = logs.get(__name__)
 
 
+StartTogether: TypeAlias = Callable[[Sequence[Start]], list[ArgyllError | None]]
+"""Starts flows: None for each that is started, else why not. Raises what concerns all of them."""
+DivideStarts: TypeAlias = Callable[[Sequence[Start], StartTogether], list[ArgyllError | None]]
+"""Hands starts on, all at once or in parts, and gives the answers in their order."""
+
+
+def together(starts: Sequence[Start], start: StartTogether) -> list[ArgyllError | None]:
+    """All at once."""
+    return start(starts)
+
+
 class Engine:
     """Registers steps, starts flows, takes results. Reading is `queries`, changing the archive is `archive`.
 
@@ -81,6 +93,7 @@ class Engine:
         flows: Executor[FlowState],
         memo: Memoization,
         gate: MemoryGate,
+        divide: DivideStarts = together,
     ) -> None:
         self.node_id = node_id
         self.work_defaults = work_defaults
@@ -93,6 +106,7 @@ class Engine:
         self._flows = flows
         self._memo = memo
         self._gate = gate
+        self._divide = divide
         self._plans = PlanCache()
 
     # ---- steps ----
@@ -153,8 +167,12 @@ class Engine:
         """Start many flows at once, each as if alone: None for one that is started, else what `start_flow` raises.
 
         Several of one id are started one after the other. What nobody foresaw is the fault of one, with a BrokenError.
-        Raises StoreUnavailableError or StoreFullError for all of them.
+        Raises StoreUnavailableError or StoreFullError for all of them. Of several flow stores, one that is away or full
+        is what those starts are refused for that it concerns.
         """
+        return self._divide(starts, self._start_batch)
+
+    def _start_batch(self, starts: Sequence[Start]) -> list[ArgyllError | None]:
         try:
             return self._start_together(starts)
         except TransientError:
@@ -198,13 +216,17 @@ class Engine:
         return refused
 
     def _refused_by_archive(self, request: Request) -> ArgyllError | None:
-        """Why a flow is not started whose id is that of an archived one; None if it is the same start."""
+        """Why a flow is not started whose id was just that of an archived one; None if it is the same start."""
         assert isinstance(request.command, StartFlow)
+        answer: Done[FlowState] | ArgyllError = FlowArchivedError(request.command.flow_id)
         try:
-            self._archived.check_repeat(request.command)
+            while isinstance(answer, FlowArchivedError):
+                if self._archived.check_repeat(request.command):
+                    return None
+                (answer,) = self._flows.execute([request])  # it was brought back or erased between the two looks
         except ArgyllError as exc:  # what is away concerns this start alone: others of the batch have gone through
             return exc
-        return None
+        return answer if isinstance(answer, ArgyllError) else None
 
     def _start_request(self, catalog: CatalogState, start: Start) -> Request:
         """The command that starts a flow, once it is known that it can be started."""

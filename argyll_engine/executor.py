@@ -6,6 +6,8 @@ ends in an error. Called by the engine, the work runner and recovery. No rules l
 """
 
 import hashlib
+import itertools
+import os
 import secrets
 import uuid
 from collections import defaultdict
@@ -64,7 +66,7 @@ class Request:
     delivery_tag: str = ""
     memo: Succeeded | None = None
     begins: bool = False
-    seed: bytes = field(default_factory=lambda: secrets.token_bytes(16))
+    seed: bytes = field(default_factory=lambda: _seeds.next())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -312,6 +314,25 @@ class Executor(Generic[S]):
 def _share(indexes: list[int], races: int) -> list[int]:
     """What goes into the next try: less after each race, for a long decision never wins against many short ones."""
     return indexes[: max(LEAST_SHARE, len(indexes) >> races)]
+
+
+class _Seeds:
+    """Seeds that nobody can guess, without asking the system for each: hashes of a count, keyed once a process."""
+
+    def __init__(self) -> None:
+        self.renew()
+        os.register_at_fork(after_in_child=self.renew)
+
+    def renew(self) -> None:
+        """Begin with another key."""
+        self._key, self._numbers = secrets.token_bytes(32), itertools.count()
+
+    def next(self) -> bytes:
+        """A seed that was never given before."""
+        return hashlib.blake2b(next(self._numbers).to_bytes(8), key=self._key, digest_size=16).digest()
+
+
+_seeds: Final[_Seeds] = _Seeds()
 
 
 def token_source(seed: bytes) -> NewToken:

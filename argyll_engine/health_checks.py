@@ -26,6 +26,9 @@ from argyll_engine.ports import HealthProbe, ScriptEngine, WorkLeases
 from argyll_engine.projections import Projections
 
 ROUND_LEASE: Final = "health"
+PACE_LEASE: Final = "health-pace"
+PACE: Final = 0.75
+"""Of the interval: rounds of several schedulers, such as those of flow shards, begin at least so far apart."""
 PROBE_TIMEOUT_MS: Final = 3_000
 PROBES_AT_ONCE: Final = 8
 SPREAD: Final = 0.8
@@ -68,10 +71,14 @@ class HealthChecks:
         self._running = Lock()
         self._stopping = Event()
 
-    def begin(self) -> None:
-        """Start a round, unless this process is in the middle of one; returns at once."""
+    def begin(self, *, is_first: bool = False) -> None:
+        """Start a round, unless one began lately or this process is in the middle of one; returns at once.
+
+        Args:
+            is_first: whether it is the first of a scheduler, which goes ahead however late the last one was.
+        """
         if self._running.acquire(blocking=False):
-            Thread(target=self._run, name="health-checks", daemon=True).start()
+            Thread(target=self._run, args=(is_first,), name="health-checks", daemon=True).start()
 
     def stop(self, **_signal: object) -> None:
         """Let the round end after the requests that are on their way."""
@@ -92,9 +99,11 @@ class HealthChecks:
 
     # ---- parts of a round ----
 
-    def _run(self) -> None:
+    def _run(self, is_first: bool) -> None:
         try:
-            self.check()
+            pace_ms = int(self._interval_seconds * 1_000 * PACE)
+            if self._leases.acquire_lease(PACE_LEASE, uuid.uuid4().hex, pace_ms) or is_first:
+                self.check()
         except TransientError as exc:
             log.warning("redis connection lost", error=str(exc))
         except Exception:  # the next round makes up for it; this one must not leave the process without rounds

@@ -25,8 +25,9 @@ _log = log.get(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """Consecutive events of one stream, as stored."""
+    """Consecutive events of one stream, as stored. Positions of one feed are in order; `feed` is its number."""
 
+    feed: int
     position: FeedPosition
     stream_id: StreamID
     first_sequence: int
@@ -58,24 +59,38 @@ class Attachment:
     """Where a watch begins.
 
     Args:
-        after: Newest position that the watch does not cover, by the kind of stream.
+        after: Newest position that the watch does not cover, by the number of the feed.
         next_sequences: For each named stream the sequence of its first event that is covered.
     """
 
-    after: Mapping[str, FeedPosition]
+    after: Mapping[int, FeedPosition]
     next_sequences: Mapping[StreamID, int]
+
+
+def _whatever(_feed: int, _stream_id: StreamID) -> bool:
+    """For feeds of which each has all streams of its kinds."""
+    return True
 
 
 class Hub:
     """Lets parts of this process watch the streams of all feeds.
 
     Args:
-        feeds: Kinds of streams (`catalog`, `cluster`, `flow`) by the feed that has them.
+        feeds: Each with the kinds of streams (`catalog`, `cluster`, `flow`) that it has.
         patience_ms: How long a reader waits for news before it looks around.
+        may_have: Whether the feed of a number may have a stream, where several have those of one kind. Asked again it
+            must not need a store.
     """
 
-    def __init__(self, feeds: Sequence[tuple[Feed, frozenset[str]]], *, patience_ms: int = PATIENCE_MS) -> None:
-        self._readers = [(_Reader(feed, patience_ms), kinds) for feed, kinds in feeds]
+    def __init__(
+        self,
+        feeds: Sequence[tuple[Feed, frozenset[str]]],
+        *,
+        patience_ms: int = PATIENCE_MS,
+        may_have: Callable[[int, StreamID], bool] = _whatever,
+    ) -> None:
+        self._readers = [(_Reader(number, feed, patience_ms), kinds) for number, (feed, kinds) in enumerate(feeds)]
+        self._may_have = may_have
 
     def listen(self, listener: Listener) -> None:
         """Hand every delivery to `listener`, from threads of the hub; it may keep them waiting. Call it once."""
@@ -90,15 +105,15 @@ class Hub:
         Raises:
             StoreUnavailableError: Nothing is watched then.
         """
-        after: dict[str, FeedPosition] = {}
+        after: dict[int, FeedPosition] = {}
         named: dict[StreamID, int] = {}
         begun: list[tuple[_Reader, list[StreamID]]] = []
         try:
-            for reader, kinds, own in self._shares(paths):
-                position, sequences = reader.attach(own)
+            for reader, own in self._shares(paths):
+                after[reader.number], sequences = reader.attach(own)
                 begun.append((reader, own))
-                after |= dict.fromkeys(kinds, position)
-                named |= sequences
+                # where several feeds may have a stream, it is in the one that knows events of it
+                named |= {stream_id: max(end, named.get(stream_id, 0)) for stream_id, end in sequences.items()}
         except BaseException:
             for reader, own in begun:
                 reader.detach(own)
@@ -107,7 +122,7 @@ class Hub:
 
     def detach(self, paths: Sequence[StreamID]) -> None:
         """End a watch. Never waits for a store."""
-        for reader, _, own in self._shares(paths):
+        for reader, own in self._shares(paths):
             reader.detach(own)
 
     def stop(self) -> None:
@@ -115,12 +130,13 @@ class Hub:
         for reader, _ in self._readers:
             reader.stop()
 
-    def _shares(self, paths: Sequence[StreamID]) -> Iterator[tuple["_Reader", frozenset[str], list[StreamID]]]:
+    def _shares(self, paths: Sequence[StreamID]) -> Iterator[tuple["_Reader", list[StreamID]]]:
         """Each reader that has to do with the paths, with its part of them."""
         for reader, kinds in self._readers:
             own = [path for path in dict.fromkeys(paths) if not path or path[0] in kinds]
+            own = [path for path in own if not is_named(path) or self._may_have(reader.number, path)]
             if own:
-                yield reader, kinds, own
+                yield reader, own
 
 
 def is_named(path: StreamID) -> bool:
@@ -152,7 +168,8 @@ class _Watched:
 class _Reader:
     """Reads one feed in a thread of its own while anything of it is watched."""
 
-    def __init__(self, feed: Feed, patience_ms: int) -> None:
+    def __init__(self, number: int, feed: Feed, patience_ms: int) -> None:
+        self.number = number
         self.listener: Listener = _ignore
         self._feed, self._patience_ms = feed, patience_ms
         self._opening = threading.Lock()  # one attach at a time; may be held while a store answers
@@ -277,7 +294,7 @@ class _Reader:
             if events is not None and note.next_sequence > start:
                 base = first[note.stream_id]
                 runs.append(
-                    _run(note.position, note.stream_id, start, events[start - base : note.next_sequence - base])
+                    self._run(note.position, note.stream_id, start, events[start - base : note.next_sequence - base])
                 )
                 cut[note.stream_id] = note.next_sequence
         return Delivery(runs=tuple(runs), lost=frozenset(s for s, events in logs.items() if events is None))
@@ -299,7 +316,7 @@ class _Reader:
             if events is None:
                 lost.add(wanted.stream_id)
             else:
-                runs.append(_run(self._position, wanted.stream_id, wanted.first_sequence, events))
+                runs.append(self._run(self._position, wanted.stream_id, wanted.first_sequence, events))
         if runs or lost or not is_whole:
             self._hand_over(Delivery(runs=tuple(runs), lost=frozenset(lost), is_whole=is_whole))
 
@@ -312,6 +329,5 @@ class _Reader:
                     after = run.first_sequence + len(run.events)
                     reached[run.stream_id] = max(reached[run.stream_id], after)
 
-
-def _run(position: FeedPosition, stream_id: StreamID, first: int, events: tuple[bytes, ...]) -> Run:
-    return Run(position=position, stream_id=stream_id, first_sequence=first, events=events)
+    def _run(self, position: FeedPosition, stream_id: StreamID, first: int, events: tuple[bytes, ...]) -> Run:
+        return Run(feed=self.number, position=position, stream_id=stream_id, first_sequence=first, events=events)

@@ -8,20 +8,27 @@ A reading serves all starts of a process for about a second.
 import time
 from collections.abc import Callable
 from threading import Lock
-from typing import Final
+from typing import Final, Protocol
 
 from argyll_engine.errors import StoreFullError, TransientError
-from argyll_engine.ports import ArchiveStore, MemoryUse
+from argyll_engine.model.vitals import MemoryUse
 
 FULL_PERCENT: Final = 95
 """Share of the memory from which no flow is started."""
 READ_EVERY_SECONDS: Final = 1.0
 
 
+class HasMemory(Protocol):
+    """A store that is asked."""
+
+    def memory(self) -> MemoryUse:
+        """How much memory the store has and uses. Raises StoreUnavailableError."""
+
+
 class MemoryGate:
     """What a process knows of the memory of the flow store. Threads may share it."""
 
-    def __init__(self, store: ArchiveStore, clock_seconds: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, store: HasMemory, clock_seconds: Callable[[], float] = time.monotonic) -> None:
         self._store, self._clock_seconds = store, clock_seconds
         self._lock = Lock()
         self._use = MemoryUse(used_bytes=0, limit_bytes=0)

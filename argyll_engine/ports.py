@@ -5,7 +5,7 @@ Every verb that can takes many: one is a batch of one, and a batch is one round 
 Long because it is the list of all seams, and every part has a few lines.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -13,13 +13,23 @@ from types import MappingProxyType
 from typing import Final, Protocol, TypeAlias
 
 from argyll_engine.model.attribute import ScriptConfig
-from argyll_engine.model.digest import ArchivedFlow, FlowDigest
+from argyll_engine.model.digest import (
+    ArchivedFlow,
+    AuditRecord,
+    EndedFlow,
+    FlowDigest,
+    KeptFlow,
+    ObjectPlace,
+    RestoredFlow,
+    SeenFlow,
+)
 from argyll_engine.model.effects import Effect
 from argyll_engine.model.facts import Scripts
 from argyll_engine.model.flow import FlowStatus
 from argyll_engine.model.ids import FlowID, JSONValue, Name, StepID, StreamID, Token
 from argyll_engine.model.invocation import Compensation, Invocation, Outcome, Succeeded
 from argyll_engine.model.listing import FlowItem, FlowPage, FlowQuery, FlowStanding
+from argyll_engine.model.vitals import MemoryUse
 
 # ---- events ----------------------------------------------------------------------------------
 
@@ -59,8 +69,8 @@ class Stream:
 
     With a `snapshot`, that comes first and `first_sequence` equals its sequence: what the caller had is void.
     An unknown stream has `next_sequence` 0. An archived flow has its `digest`, encoded as stored, and no events;
-    `first_sequence` is 0 then unless the caller has all of them. `erasures` counts what was ever erased from the store:
-    when it grows, states of streams may be those of others that had their ids.
+    `first_sequence` is 0 then unless the caller has all of them, and has named the last. `mark` is how the last event
+    begins, where the caller neither has that event nor gets it here; empty where nobody knows it.
     """
 
     stream_id: StreamID
@@ -69,12 +79,13 @@ class Stream:
     events: tuple[bytes, ...]
     next_sequence: int
     digest: bytes | None = None
-    erasures: int = 0
+    mark: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """One Celery message: a task name, ids as arguments, the queue, and when it is due (None = at once).
+    """One Celery message: a task name, ids as arguments, the queue, and when it is due (None = at once). One that
+    `goes_first` overtakes others of its queue, where the broker has priorities.
 
     `traceparent` names the span that it comes from, if that is traced.
     """
@@ -83,6 +94,7 @@ class Message:
     queue: str
     args: tuple[str | int, ...]
     eta: datetime | None = None
+    goes_first: bool = False
     traceparent: str = ""
 
 
@@ -294,38 +306,6 @@ class WorkLeases(Protocol):
 # ---- archived flows --------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EndedFlow:
-    """A root flow that was deactivated then."""
-
-    flow_id: FlowID
-    deactivated_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MemoryUse:
-    """Memory of the flow store; `limit_bytes` 0 means that it has no limit."""
-
-    used_bytes: int
-    limit_bytes: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RestoredFlow:
-    """The digest of an archived flow, and the events that it stands for."""
-
-    digest: FlowDigest
-    events: tuple[bytes, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuditRecord:
-    """What somebody did that leaves no other trace; `position` is its place in the audit log."""
-
-    position: str
-    members: Mapping[str, str]
-
-
 class ArchiveStore(Protocol):
     """Ended flows in the live store: whole, or as digests whose objects are elsewhere. Raises StoreUnavailableError.
 
@@ -344,14 +324,17 @@ class ArchiveStore(Protocol):
     def digests(self, flow_ids: Sequence[FlowID]) -> Sequence[FlowDigest | None]:
         """The digest of each flow; None for one that is not archived."""
 
+    def kept(self, flow_ids: Sequence[FlowID]) -> Sequence[KeptFlow]:
+        """The same, with the objects that each flow had before."""
+
     def restore(self, flows: Sequence[RestoredFlow], rest_ms: int) -> bool:
         """Whether all of these flows are live now, with these events: all of them or none is changed.
 
         None is where one is neither archived as its digest says nor live already. No archiver takes them for `rest_ms`.
         """
 
-    def erase(self, flows: Mapping[FlowID, Mapping[str, str]], record: Mapping[str, str]) -> bool:
-        """Forget these flows (given with their labels) and record it; False, with nothing done, if one is running."""
+    def erase(self, flows: Sequence[SeenFlow], record: Mapping[str, str]) -> bool:
+        """Forget these flows and record it; False, with nothing done, if one is no longer as it was seen."""
 
     def audit(self, after: str, limit: int) -> Sequence[AuditRecord]:
         """The oldest records after a position; empty for the start."""
@@ -406,8 +389,14 @@ class Archive(Protocol):
     def read(self, digest: FlowDigest) -> ArchivedFlow | None:
         """The flow that a digest stands for; None if its object is gone."""
 
+    def place(self, digest: FlowDigest) -> ObjectPlace:
+        """Where that object is."""
+
     def delete(self, digest: FlowDigest) -> None:
-        """Forget the object; one that is gone already is no error."""
+        """Forget the object, or one that a live flow may have; one that is gone already is no error."""
+
+    def delete_former(self, place: ObjectPlace) -> None:
+        """Forget an object that a flow had before, wherever it is; one that is gone already is no error."""
 
 
 # ---- remembered results ----------------------------------------------------------------------
@@ -470,6 +459,16 @@ class StepClient(Protocol):
 
     def invoke(self, invocation: Invocation) -> Outcome:
         """How the call ended; a step's failure is an outcome, never an exception."""
+
+
+class CallClient(StepClient, Protocol):
+    """Calls steps that answer later."""
+
+    def begin(self, invocation: Invocation, done: Callable[[Outcome | Exception], None]) -> None:
+        """Call without waiting; `done` hears once how it ended, in any thread, and must not raise.
+
+        An exception is a fault of ours, never of the step.
+        """
 
 
 class CompensationClient(Protocol):

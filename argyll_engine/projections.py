@@ -4,9 +4,9 @@
 Called by the executor, the read side and the work runner. Nothing here decides.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from argyll_engine.aggregates import Aggregate
 from argyll_engine.cache import ProjectionCache
@@ -14,12 +14,10 @@ from argyll_engine.codec import decode, decode_recorded
 from argyll_engine.errors import BrokenError
 from argyll_engine.model.events import Recorded
 from argyll_engine.model.ids import StreamID
+from argyll_engine.model.stored import MARK_BYTES
 from argyll_engine.ports import EventStore, LoadRequest, Snapshot, Stream
 
 S = TypeVar("S")
-
-MARK_BYTES: Final = 42
-"""Of the beginning of an encoded event: its timestamp."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,9 +42,6 @@ class Projections(Generic[S]):
         self.aggregate = aggregate
         self._store = store
         self._cache = cache
-        self._erasures = 0
-        self.on_erasure: Callable[[], None] = self._cache.clear
-        """Called when flows of the store were erased since the last load."""
 
     def cached(self, stream_id: StreamID) -> Projection[S] | None:
         """What this process saw last; a commit finds out whether it is still true."""
@@ -63,13 +58,6 @@ class Projections(Generic[S]):
         """
         known = [self._cache.get(stream_id) for stream_id in streams]
         loaded = self._load(streams, known)
-        if loaded and loaded[-1].erasures != self._erasures:
-            # a stream may be another than the one that we know by its id
-            self._cache.clear()
-            self.on_erasure()
-            self._erasures = loaded[-1].erasures
-            known = [None] * len(streams)
-            loaded = self._load(streams, known)
         return [self._fold(stream, kept) for stream, kept in zip(loaded, known, strict=True)]
 
     def advance(self, stream_id: StreamID, projection: Projection[S], missed: Sequence[bytes]) -> None:
@@ -112,7 +100,7 @@ class Projections(Generic[S]):
         if kept and kept[1] != first:
             self.forget(stream.stream_id)
         state = self._replay(stream.stream_id, state, first, stream.events)
-        mark = kept[2] if kept and kept[1] == stream.next_sequence else mark_of(stream.events)
+        mark = mark_of(stream.events) or stream.mark or (kept[2] if kept and kept[1] == first else b"")
         self.keep(stream.stream_id, state, stream.next_sequence, mark)
         if state is not None and len(stream.events) >= max(self.aggregate.snapshot_every, stream.next_sequence // 2):
             self._save_snapshot(stream.stream_id, state, stream.next_sequence)

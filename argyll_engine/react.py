@@ -46,7 +46,10 @@ def react(before: FlowState | None, after: FlowState, recorded: Sequence[Recorde
             case WorkRetryScheduled(step_id=step_id, token=token, next_retry_at=at):
                 effects.append(_run(after, step_id, token, at))
                 effects.extend(_newly_free(before, after, step_id, record.at, looked_at))
-            case StepStarted(step_id=step_id) | WorkSucceeded(step_id=step_id):
+            case StepStarted(step_id=step_id):
+                is_under_way = before is not None
+                effects.extend(_newly_free(before, after, step_id, record.at, looked_at, goes_on=is_under_way))
+            case WorkSucceeded(step_id=step_id):
                 effects.extend(_newly_free(before, after, step_id, record.at, looked_at))
             case WorkStarted(step_id=step_id) if parallelism(after.plan.steps[step_id]) > MOST_OFFERED:
                 effects.extend(_newly_free(before, after, step_id, record.at, looked_at))
@@ -124,14 +127,20 @@ def _may_wait_for_deadline(state: FlowState, step_id: StepID) -> bool:
 
 
 def _newly_free(
-    before: FlowState | None, after: FlowState, step_id: StepID, now: datetime, looked_at: set[StepID]
+    before: FlowState | None,
+    after: FlowState,
+    step_id: StepID,
+    now: datetime,
+    looked_at: set[StepID],
+    goes_on: bool = False,
 ) -> Iterable[Effect]:
     """Those of a step, unless it was looked at already."""
     if step_id in looked_at:
         return ()
     looked_at.add(step_id)
     had = set(_free(before, step_id, now)) if before else set()
-    return (_run(after, step_id, token) for token in _free(after, step_id, now) if token not in had)
+    free = (token for token in _free(after, step_id, now) if token not in had)
+    return (_run(after, step_id, token, goes_on=goes_on) for token in free)
 
 
 def _free(state: FlowState, step_id: StepID, now: datetime) -> tuple[Token, ...]:
@@ -140,7 +149,7 @@ def _free(state: FlowState, step_id: StepID, now: datetime) -> tuple[Token, ...]
     return startable(state.plan.steps[step_id], ex, now) if is_open else ()
 
 
-def _run(state: FlowState, step_id: StepID, token: Token, at: datetime | None = None) -> RunWork:
+def _run(state: FlowState, step_id: StepID, token: Token, at: datetime | None = None, goes_on: bool = False) -> RunWork:
     return RunWork(
         flow_id=state.id,
         step_id=step_id,
@@ -148,4 +157,5 @@ def _run(state: FlowState, step_id: StepID, token: Token, at: datetime | None = 
         attempt=state.executions[step_id].work_items[token].attempt + 1,
         step_type=state.plan.steps[step_id].type,
         at=at,
+        goes_on=goes_on,
     )

@@ -13,11 +13,13 @@ from argyll_engine.address import redact
 
 HIDDEN: Final = "***"
 SECRET_NAMES: Final = (
-    "password", "passwd", "pwd", "secret", "client_secret", "authorization", "proxy-authorization", "cookie",
-    "set-cookie", "api_key", "apikey", "x-api-key", "access_key", "secret_key", "private_key", "access_token",
-    "refresh_token", "credentials",
+    "pwd", "authorization", "cookie", "access_key", "accesskey", "secret_key", "secretkey", "private_key", "privatekey",
+    "accesstoken", "refreshtoken", "credentials",
 )  # fmt: skip
-"""What is always hidden behind; a work item's `token` is no secret, for every line about the item names it."""
+"""What is always hidden behind, also as the last words of a longer name: `set-cookie`, `secret_access_key`."""
+
+SECRET_ENDS: Final = ("password", "passwd", "passphrase", "secret", "api_key", "api-key", "apikey", "_token", "-token")
+"""The same for any name that ends so; a work item's `token` is no secret, for every line about the item names it."""
 
 MIN_SECRET_LENGTH: Final = 4
 """Shorter passwords would take ordinary words out of every line; they are still hidden inside URLs."""
@@ -30,13 +32,14 @@ class Redactor:
 
     Args:
         secrets: Texts that are hidden wherever they stand.
-        names: Names of attributes whose values are hidden, beside `SECRET_NAMES`; upper and lower case are the same.
+        names: Names of attributes whose values are hidden, beside those of secrets; upper and lower case are the same.
     """
 
     def __init__(self, secrets: Iterable[str] = (), names: Iterable[str] = ()) -> None:
         self._secrets = sorted((text for text in secrets if len(text) >= MIN_SECRET_LENGTH), key=len, reverse=True)
-        self._names = frozenset(name.lower() for name in (*SECRET_NAMES, *names) if name)
-        self._named = _named_values(self._names)
+        wanted = _names(name for name in names if name)
+        self._name = re.compile(wanted, re.IGNORECASE)
+        self._named = _named_values(wanted)
 
     def text(self, text: str) -> str:
         """The text with `***` in place of each secret."""
@@ -47,7 +50,7 @@ class Redactor:
 
     def field(self, name: str, value: object) -> object:
         """The value that is called so, in any depth without secrets."""
-        if name.lower() in self._names:
+        if self._name.fullmatch(name):
             return HIDDEN
         return self.value(value)
 
@@ -67,13 +70,23 @@ class Redactor:
         return self.text(str(value))  # as it would be written
 
 
-def _named_values(names: Iterable[str]) -> re.Pattern[str]:
+def _names(configured: Iterable[str]) -> str:
+    """A pattern for the names of secrets; configured ones stand alone. Each run of letters is looked at once."""
+    known = rf"(?:[\w.-]*[_.-])?(?:{_one_of(SECRET_NAMES)})|[\w.-]*(?:{_one_of(SECRET_ENDS)})"
+    others = _one_of(configured)
+    return rf"(?<![\w.-])(?:{known})" + (rf"|(?<![\w-])(?:{others})" if others else "")
+
+
+def _one_of(words: Iterable[str]) -> str:
+    return "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
+
+
+def _named_values(names: str) -> re.Pattern[str]:
     """Matches `name=value`, `name: value` and `"name": "value"`, the latter also inside a JSON text in a JSON text.
 
     A value in quotes ends with them, a plain one with the word. What begins as an object or a list is hidden with all
     that follows, for where it ends only a parser could say.
     """
-    words = "|".join(re.escape(name) for name in sorted(names, key=len, reverse=True))
-    name = rf"(?P<name>(?<![\w-])(?:{words})(?P<end>\\*['\"])?\s*[:=]\s*)"
+    name = rf"(?P<name>(?:{names})(?P<end>\\*['\"])?\s*[:=]\s*)"
     value = r"(?:(?P<quote>\\*['\"]).*?(?<!\\)(?P=quote)|[\[{].*|[^\s,;&)}\]'\"\\]+)"
     return re.compile(name + value, re.IGNORECASE | re.DOTALL)

@@ -7,6 +7,7 @@ Called by the work runner, and through it by the tasks for what one read brought
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -17,14 +18,15 @@ from argyll_engine.executor import Done, Executor, Request
 from argyll_engine.held_work import HeldWork
 from argyll_engine.memo import Memoization
 from argyll_engine.model.flow import FlowState, WorkState
-from argyll_engine.model.ids import FlowID
 from argyll_engine.model.invocation import Failed, Outcome
 from argyll_engine.model.step import StepType
 from argyll_engine.patience import Patience
 from argyll_engine.policy.work import FIRST_ATTEMPT, effective_inputs
 from argyll_engine.ports import StepClient
 from argyll_engine.projections import Projections
+from argyll_engine.read_along import ReadAlong
 from argyll_engine.script_health import ScriptHealth
+from argyll_engine.wanted_states import wanted_states
 from argyll_engine.work_order import WorkOrder, report
 
 BATCH_SECONDS: Final = 0.05
@@ -58,6 +60,7 @@ class ScriptRunner:
         held: what keeps work of unhealthy steps.
         memo: what remembers the results of memoizable steps.
         scripts: runs one script.
+        along: lets the last commit of a batch bring the next messages.
         clock: seconds, from any starting point.
     """
 
@@ -71,6 +74,7 @@ class ScriptRunner:
         memo: Memoization,
         scripts: StepClient,
         patience: Patience,
+        along: ReadAlong | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._flows = flows
@@ -80,6 +84,7 @@ class ScriptRunner:
         self._memo = memo
         self._scripts = scripts
         self._patience = patience
+        self._along = along or ReadAlong()
         self._clock = clock
 
     def run_alone(self, order: WorkOrder, state: FlowState, item: WorkState) -> None:
@@ -119,33 +124,19 @@ class ScriptRunner:
     def _turn(self, orders: Sequence[WorkOrder]) -> list[Fate]:
         """The fates of the first few orders, at least of one."""
         until = self._clock() + BATCH_SECONDS
-        states = self._patience.with_store(lambda: self._states(orders))
+        states = self._patience.with_store(lambda: wanted_states(self._projections, orders))
         tried: list[Fate | _Attempt] = []
         for order in orders:
             tried.append(self._try(order, states.get(order.flow_id)))
             if self._clock() >= until:
                 break
         requests = [found.request for found in tried if isinstance(found, _Attempt)]
-        answers = iter(self._patience.with_store(lambda: self._flows.execute(requests)) if requests else ())
+        with self._along.wanted() if len(tried) == len(orders) else nullcontext():
+            answers = iter(self._patience.with_store(lambda: self._flows.execute(requests)) if requests else ())
         return [
             found if isinstance(found, Fate) else self._fate(order, found, next(answers))
             for order, found in zip(orders, tried, strict=False)
         ]
-
-    def _states(self, orders: Sequence[WorkOrder]) -> dict[FlowID, FlowState | None]:
-        """The flows as this process last saw them, or else as of now; what is decided on them the commits check."""
-        states: dict[FlowID, FlowState | None] = {}
-        missing = {}
-        for order in orders:
-            projection = self._projections.cached(order.stream_id)
-            if projection is not None and order.is_wanted_in(projection.state):
-                states[order.flow_id] = projection.state
-            else:
-                missing[order.flow_id] = order.stream_id
-        if missing:
-            loaded = self._projections.load(tuple(missing.values()))
-            states.update(zip(missing, (projection.state for projection in loaded), strict=True))
-        return states
 
     def _try(self, order: WorkOrder, state: FlowState | None) -> Fate | _Attempt:
         """The script of one order is run; what it leads to, or its fate if there is nothing to record."""

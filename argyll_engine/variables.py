@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from argyll_engine.address import parse_address
+from argyll_engine.address import parse_address, parse_addresses
 from argyll_engine.durations import NANOSECONDS_PER_SECOND, format_seconds, parse_duration_ns
 from argyll_engine.variable import Variable
 
@@ -111,7 +111,10 @@ def _row(names: str, field: str, kind: tuple[Callable[[str], object], str], defa
 
 
 def _redis_rows(name: str, older: str, field: str, prefix: str, holds: str) -> tuple[Variable, ...]:
-    address = (parse_address, "host:port or a URL redis://, rediss://, unix:// or redis+sentinel://")
+    allowed = "host:port or a URL redis://, rediss://, unix:// or redis+sentinel://"
+    address: tuple[Callable[[str], str], str] = (parse_address, allowed)
+    if name == "FLOW":
+        address = (parse_addresses, f"{allowed}, or several of them, separated by commas")
     file = (_readable_file, "a file that is there (PEM)")
 
     def names(suffix: str) -> str:

@@ -8,21 +8,23 @@ import os
 import socket
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
 from celery import Celery
+from redis import Redis
 
 from argyll_engine.aggregates import CatalogAggregate, ClusterAggregate, FlowAggregate
 from argyll_engine.archive_changes import ArchiveAccess, ArchiveChanges
 from argyll_engine.archived_flows import ArchivedFlows
 from argyll_engine.cache import ProjectionCache
+from argyll_engine.call_runner import CallRunner
 from argyll_engine.child_flows import ChildFlows
 from argyll_engine.clock import SystemClock
 from argyll_engine.compensator import Compensator
-from argyll_engine.config import EngineConfig
+from argyll_engine.config import EngineConfig, RedisConfig
 from argyll_engine.dispatch import CeleryDispatcher, SharedRedisDispatcher, StreamsDispatcher
-from argyll_engine.engine import Engine
+from argyll_engine.engine import DivideStarts, Engine, together
 from argyll_engine.executor import Executor, Observe
 from argyll_engine.flow_log import log_failures
 from argyll_engine.health_checks import HealthChecks
@@ -30,7 +32,7 @@ from argyll_engine.health_view import HealthView
 from argyll_engine.held_work import HeldWork
 from argyll_engine.hub import Hub
 from argyll_engine.invoke.http import HttpStepClient
-from argyll_engine.invoke.metered import MeteredCompensationClient, MeteredStepClient
+from argyll_engine.invoke.metered import MeteredCallClient, MeteredCompensationClient, MeteredStepClient
 from argyll_engine.invoke.script import ScriptStepClient
 from argyll_engine.memo import Memoization
 from argyll_engine.memory_gate import MemoryGate
@@ -39,10 +41,11 @@ from argyll_engine.model.catalog import CatalogState
 from argyll_engine.model.cluster import ClusterState
 from argyll_engine.model.events import Recorded
 from argyll_engine.model.flow import FlowState
-from argyll_engine.model.ids import NodeID
+from argyll_engine.model.ids import FlowID, NodeID, StreamID
 from argyll_engine.model.step import StepType
 from argyll_engine.ports import (
     ArchiveStore,
+    CallClient,
     Clock,
     Dispatcher,
     EventStore,
@@ -55,6 +58,7 @@ from argyll_engine.ports import (
 )
 from argyll_engine.projections import Projections
 from argyll_engine.query import Queries
+from argyll_engine.read_along import ReadAlong
 from argyll_engine.recovery import Recovery
 from argyll_engine.script_health import ScriptHealth
 from argyll_engine.scripting.metered import MeteredScriptEngine
@@ -70,8 +74,20 @@ from argyll_engine.store.memo import RedisMemo
 from argyll_engine.store.metered import MeteredEventStore
 from argyll_engine.store.redis import RedisEventStore, StreamDeliveries
 from argyll_engine.store.schema import StoreSchema
+from argyll_engine.store.sharded.archive import ShardedArchiveStore, ShardMemory
+from argyll_engine.store.sharded.events import ShardedEventStore
+from argyll_engine.store.sharded.index import ShardedFlowIndex
+from argyll_engine.store.sharded.leases import ShardedHeldFlows, ShardedWorkLeases
+from argyll_engine.store.sharded.opening import open_shards
+from argyll_engine.store.sharded.shards import Shards
+from argyll_engine.store.sharded.starts import ShardedStarts
 from argyll_engine.tasks.app import make_celery, queue_key_prefix, shares_flow_redis
-from argyll_engine.tracing.calls import traced_compensation_client, traced_dispatcher, traced_step_client
+from argyll_engine.tracing.calls import (
+    traced_call_client,
+    traced_compensation_client,
+    traced_dispatcher,
+    traced_step_client,
+)
 from argyll_engine.tracing.flows import FlowTraces
 from argyll_engine.tracing.port import Traces
 from argyll_engine.transport.wire import GROUP, split_tag
@@ -92,7 +108,7 @@ CATALOG_CACHE: Final = 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stores:
-    """The adapters behind the ports, for one deployment."""
+    """The adapters behind the ports, for one deployment; `shards` where it has several flow stores."""
 
     engine: EventStore
     flows: EventStore
@@ -102,6 +118,8 @@ class Stores:
     held: HeldFlows
     engine_leases: WorkLeases
     flow_leases: WorkLeases
+    along: ReadAlong = field(default_factory=ReadAlong)
+    shards: Shards | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +144,7 @@ class Worker:
     """What a worker process needs."""
 
     runner: WorkRunner
+    calls: CallRunner
     compensator: Compensator
     children: ChildFlows
     recovery: Recovery
@@ -133,6 +152,7 @@ class Worker:
     checks: HealthChecks
     leases: WorkLeases
     clock: Clock
+    along: ReadAlong
 
 
 def build_engine(config: EngineConfig, traces: Traces | None = None, archive: ArchiveAccess | None = None) -> Engine:
@@ -159,20 +179,29 @@ def form_keeper(config: EngineConfig) -> Callable[[], None]:
 
 def build_hub(config: EngineConfig) -> Hub:
     """What was committed, by whichever process, for the sockets of this one."""
-    engine, flows = config.engine_redis, config.flow_redis
-    return Hub(
-        [
-            (RedisFeed(connect(engine), engine.prefix, store_name="engine"), ENGINE_KINDS),
-            (RedisFeed(connect(flows), flows.prefix, store_name="flow"), FLOW_KINDS),
-        ]
-    )
+    if config.is_sharded:
+        return _sharded_hub(config)
+    return Hub([(_feed(config.engine_redis, "engine"), ENGINE_KINDS), (_feed(config.flow_redis, "flow"), FLOW_KINDS)])
+
+
+def _sharded_hub(config: EngineConfig) -> Hub:
+    shards = open_shards(config, _flow_store)
+    feeds = [(_feed(redis, config.flow_store_name(n)), FLOW_KINDS) for n, redis in enumerate(config.shards, 1)]
+
+    def may_have(number: int, stream_id: StreamID) -> bool:
+        return stream_id[0] not in FLOW_KINDS or number - 1 in shards.places(FlowID(stream_id[1]))
+
+    return Hub([(_feed(config.engine_redis, "engine"), ENGINE_KINDS), *feeds], may_have=may_have)
+
+
+def _feed(redis: RedisConfig, name: str) -> RedisFeed:
+    return RedisFeed(connect(redis), redis.prefix, store_name=name)
 
 
 def assemble_engine(config: EngineConfig, parts: Parts, archive: ArchiveAccess | None = None) -> Engine:
     """The engine on these parts."""
     stores, access = parts.stores, archive or ArchiveAccess()
     archived = ArchivedFlows(stores.archive, access.archive)
-    parts.flows.on_erasure = archived.forget
     queries = Queries(
         engine_store=stores.engine,
         flow_store=stores.flows,
@@ -187,14 +216,26 @@ def assemble_engine(config: EngineConfig, parts: Parts, archive: ArchiveAccess |
         work_defaults=config.retry,
         queries=queries,
         archived=archived,
-        archive=ArchiveChanges(store=stores.archive, access=access, flows=parts.flows, clock=parts.clock),
+        archive=ArchiveChanges(
+            store=stores.archive,
+            access=access,
+            flows=parts.flows,
+            clock=parts.clock,
+            on_gone=archived.forget,
+        ),
         scripts=parts.scripts,
         catalog=_engine_executor(parts, parts.catalog),
         cluster=_engine_executor(parts, parts.cluster),
         flows=parts.flow_executor,
         memo=parts.memo,
         gate=MemoryGate(stores.archive),
+        divide=_divided_starts(stores.shards) if stores.shards else together,
     )
+
+
+def _divided_starts(shards: Shards) -> DivideStarts:
+    gates = [MemoryGate(ShardMemory(shards, number)) for number in range(len(shards))]
+    return ShardedStarts(shards, [gate.check for gate in gates]).start
 
 
 def assemble_worker(config: EngineConfig, parts: Parts) -> Worker:
@@ -208,6 +249,8 @@ def assemble_worker(config: EngineConfig, parts: Parts) -> Worker:
     children = ChildFlows(flows=parts.flow_executor, projections=parts.flows, memo=parts.memo)
     recovery = assemble_recovery(config, parts)
     held = assemble_held_work(config, parts, recovery)
+    caller = traced_call_client(MeteredCallClient(http), parts.traces)
+    callers: dict[str, CallClient] = {StepType.SYNC: caller, StepType.ASYNC: caller}
     runner = WorkRunner(
         worker_id=f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}",
         flows=parts.flow_executor,
@@ -218,11 +261,21 @@ def assemble_worker(config: EngineConfig, parts: Parts) -> Worker:
         held=held,
         memo=parts.memo,
         clients={
-            StepType.SYNC: traced_step_client(MeteredStepClient(http), parts.traces),
-            StepType.ASYNC: traced_step_client(MeteredStepClient(http), parts.traces),
+            **callers,
             StepType.SCRIPT: traced_step_client(MeteredStepClient(ScriptStepClient(parts.scripts)), parts.traces),
         },
         webhook_base_url=config.webhook_base_url,
+        along=parts.stores.along,
+    )
+    calls = CallRunner(
+        worker_id=runner.worker_id,
+        flows=parts.flow_executor,
+        projections=parts.flows,
+        held=held,
+        memo=parts.memo,
+        clients=callers,
+        webhook_base_url=config.webhook_base_url,
+        crash=runner.record_crash,
     )
     compensator = Compensator(
         flows=parts.flow_executor,
@@ -233,6 +286,7 @@ def assemble_worker(config: EngineConfig, parts: Parts) -> Worker:
     )
     return Worker(
         runner=runner,
+        calls=calls,
         compensator=compensator,
         children=children,
         recovery=recovery,
@@ -240,6 +294,7 @@ def assemble_worker(config: EngineConfig, parts: Parts) -> Worker:
         checks=assemble_health_checks(config, parts, http),
         leases=parts.stores.flow_leases,
         clock=parts.clock,
+        along=parts.stores.along,
     )
 
 
@@ -356,39 +411,53 @@ def build_parts(config: EngineConfig, celery: Celery, traces: Traces | None = No
 
 
 def _redis_stores(config: EngineConfig) -> Stores:
-    engine, flows = config.engine_redis, config.flow_redis
-    engine_client, flow_client = connect(engine), connect(flows)
-    prefix = queue_key_prefix(config) if shares_flow_redis(config) else ""
-    return Stores(
-        engine=_grouped(
-            RedisEventStore(
-                engine_client,
-                engine.prefix,
-                store_name="engine",
-                trimmed=True,
-                feed_max_length=config.feed_max_length,
-            ),
-            "engine",
-        ),
-        flows=_grouped(
-            RedisEventStore(
-                flow_client,
-                flows.prefix,
-                store_name="flow",
-                unacked_key=prefix and prefix + "unacked",
-                unacked_index_key=prefix and prefix + "unacked_index",
-                feed_max_length=config.feed_max_length,
-                deliveries=StreamDeliveries(GROUP, split_tag) if config.on_streams else None,
-            ),
-            "flow",
-        ),
-        index=RedisFlowIndex(flow_client, flows.prefix),
-        archive=RedisArchiveStore(flow_client, flows.prefix, memory_limit_bytes=config.memory_limit_bytes),
-        held=RedisHeldFlows(flow_client, flows.prefix),
-        memo=RedisMemo(engine_client, engine.prefix, capacity=config.memo_cache_size),
-        engine_leases=RedisWorkLeases(engine_client, engine.prefix, store_name="engine"),
-        flow_leases=RedisWorkLeases(flow_client, flows.prefix),
+    engine, along = config.engine_redis, ReadAlong()
+    engine_client = connect(engine)
+    engine_store = RedisEventStore(
+        engine_client, engine.prefix, store_name="engine", trimmed=True, feed_max_length=config.feed_max_length
     )
+    memo = RedisMemo(engine_client, engine.prefix, capacity=config.memo_cache_size)
+    engine_leases = RedisWorkLeases(engine_client, engine.prefix, store_name="engine")
+    if config.is_sharded:
+        shards = open_shards(config, _flow_store)
+        return Stores(
+            engine=_grouped(engine_store, "engine"),
+            flows=ShardedEventStore(shards),
+            index=ShardedFlowIndex(shards),
+            archive=ShardedArchiveStore(shards),
+            held=ShardedHeldFlows(shards),
+            memo=memo,
+            engine_leases=engine_leases,
+            flow_leases=ShardedWorkLeases(shards),
+            shards=shards,
+        )
+    flow_client, prefix = connect(config.flow_redis), config.flow_redis.prefix
+    return Stores(
+        engine=_grouped(engine_store, "engine"),
+        flows=_flow_store(flow_client, config, "flow", along),
+        index=RedisFlowIndex(flow_client, prefix),
+        archive=RedisArchiveStore(flow_client, prefix, memory_limit_bytes=config.memory_limit_bytes),
+        held=RedisHeldFlows(flow_client, prefix),
+        memo=memo,
+        engine_leases=engine_leases,
+        flow_leases=RedisWorkLeases(flow_client, prefix),
+        along=along,
+    )
+
+
+def _flow_store(client: Redis, config: EngineConfig, name: str, along: ReadAlong | None = None) -> EventStore:
+    """The logs of flows on one Redis; `along` takes what its commits bring of the next messages."""
+    queues = queue_key_prefix(config) if shares_flow_redis(config) else ""
+    store = RedisEventStore(
+        client,
+        config.flow_redis.prefix,
+        store_name=name,
+        unacked_key=queues and queues + "unacked",
+        unacked_index_key=queues and queues + "unacked_index",
+        feed_max_length=config.feed_max_length,
+        deliveries=StreamDeliveries(GROUP, split_tag, along or ReadAlong()) if config.on_streams else None,
+    )
+    return _grouped(store, "flow")
 
 
 def _grouped(store: EventStore, name: str) -> EventStore:

@@ -13,6 +13,7 @@ from argyll_engine.model.commands import Command, CompleteWork, FailWork, NotCom
 from argyll_engine.model.flow import FlowState, WorkState, WorkStatus
 from argyll_engine.model.ids import FlowID, StepID, StreamID, Token, flow_stream
 from argyll_engine.model.invocation import Accepted, Failed, Invocation, NotCompleted, Outcome, Succeeded
+from argyll_engine.model.step import Step, StepType
 from argyll_engine.policy.arguments import build_arguments, build_metadata
 from argyll_engine.policy.work import effective_inputs
 
@@ -121,6 +122,12 @@ class WorkOrder:
                 return FailWork(step_id=self.step_id, token=self.token, error=error, attempt=attempt)
             case Accepted():
                 raise BrokenError("an accepted call has no outcome to record")
+
+
+def webhook_url(base_url: str, order: WorkOrder, step: Step) -> str:
+    """Where an asynchronous step sends the outcome of an order; empty for other steps."""
+    path = f"/webhook/{order.flow_id}/{order.step_id}/{order.token}"
+    return base_url + path if step.type == StepType.ASYNC else ""
 
 
 def report(order: WorkOrder, outcome: Outcome) -> None:

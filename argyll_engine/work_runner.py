@@ -25,9 +25,10 @@ from argyll_engine.policy.outcome import not_completed
 from argyll_engine.policy.work import FIRST_ATTEMPT, effective_inputs
 from argyll_engine.ports import Claim, StepClient, WorkLeases
 from argyll_engine.projections import Projections
+from argyll_engine.read_along import ReadAlong
 from argyll_engine.script_health import ScriptHealth
 from argyll_engine.script_runner import Fate, ScriptRunner
-from argyll_engine.work_order import WorkOrder, report
+from argyll_engine.work_order import WorkOrder, report, webhook_url
 
 CRASH_TEXT: Final = 1_000
 """Characters of an unexpected error that are recorded."""
@@ -46,6 +47,7 @@ class WorkRunner:
         memo: what remembers the results of memoizable steps.
         clients: a client for each other step type.
         webhook_base_url: where asynchronous steps send their outcome.
+        along: lets the last commit of a batch of scripts bring the next messages.
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class WorkRunner:
         memo: Memoization,
         clients: Mapping[str, StepClient],
         webhook_base_url: str,
+        along: ReadAlong | None = None,
     ) -> None:
         self.worker_id = worker_id
         self._flows = flows
@@ -80,6 +83,7 @@ class WorkRunner:
             memo=memo,
             scripts=clients[StepType.SCRIPT],
             patience=self._patience,
+            along=along,
         )
 
     def run(self, flow_id: FlowID, step_id: StepID, token: Token, attempt: int, delivery_tag: str = "") -> None:
@@ -109,7 +113,7 @@ class WorkRunner:
             raise
         except Exception as exc:  # a claim that nobody ends would hold its flow for as long as this worker lives
             log.exception("work_crashed", **order.ids)
-            self._record_crash(order, exc)
+            self.record_crash(order, exc)
 
     def run_together(self, orders: Sequence[WorkOrder]) -> list[Fate]:
         """What became of each order, in their order, when those that are scripts were run as one batch."""
@@ -121,6 +125,17 @@ class WorkRunner:
             self._flows.execute_one(Request(stream_id=flow_stream(flow_id), command=WakeStep(step_id=step_id)))
         except NotFoundError as exc:
             log.debug("work_dropped", flow_id=flow_id, step_id=step_id, reason=str(exc))
+
+    def record_crash(self, order: WorkOrder, exc: Exception) -> None:
+        """End the attempt: a call may be tried again, within the step's retries; a script fails.
+
+        Raises StoreUnavailableError, NotFoundError.
+        """
+        step = self._patience.with_store(lambda: self._state(order)).plan.steps[order.step_id]
+        error = f"the worker could not run it: {type(exc).__name__}: {exc}"[:CRASH_TEXT]
+        outcome = Failed(error=error) if step.type == StepType.SCRIPT else not_completed(error)
+        request = order.run(outcome) if step.type == StepType.SCRIPT else order.result(outcome, order.attempt)
+        self._patience.with_store(lambda: self._flows.execute([request]))
 
     def stop(self, **_signal: object) -> None:
         """Let whoever waits for the store give up now."""
@@ -193,14 +208,6 @@ class WorkRunner:
 
     # ---- parts ----
 
-    def _record_crash(self, order: WorkOrder, exc: Exception) -> None:
-        """End the attempt: a call may be tried again, within the step's retries; a script fails."""
-        step = self._patience.with_store(lambda: self._state(order)).plan.steps[order.step_id]
-        error = f"the worker could not run it: {type(exc).__name__}: {exc}"[:CRASH_TEXT]
-        outcome = Failed(error=error) if step.type == StepType.SCRIPT else not_completed(error)
-        request = order.run(outcome) if step.type == StepType.SCRIPT else order.result(outcome, order.attempt)
-        self._patience.with_store(lambda: self._flows.execute([request]))
-
     def _state(self, order: WorkOrder) -> FlowState:
         """The flow as this process last saw it; what is decided on it is checked by the commit."""
         projection = self._projections.cached(order.stream_id)
@@ -212,6 +219,5 @@ class WorkRunner:
 
     def _invoke(self, order: WorkOrder, state: FlowState, item: WorkState) -> Outcome:
         step = state.plan.steps[order.step_id]
-        path = f"/webhook/{order.flow_id}/{order.step_id}/{order.token}"
-        webhook_url = self._webhook_base_url + path if step.type == StepType.ASYNC else ""
-        return self._clients[step.type].invoke(order.invocation(state, item, webhook_url))
+        url = webhook_url(self._webhook_base_url, order, step)
+        return self._clients[step.type].invoke(order.invocation(state, item, url))

@@ -32,8 +32,8 @@ from argyll_archiver.sinks.opening import open_sink
 from argyll_archiver.target import parse_target
 from argyll_archiver.wiring import build_archiver
 from argyll_engine.config import EngineConfig
+from argyll_engine.model.digest import ObjectPlace, RestoredFlow
 from argyll_engine.model.ids import FlowID
-from argyll_engine.ports import RestoredFlow
 from argyll_engine.store.archive import RedisArchiveStore
 from argyll_engine.store.archive_jobs import RedisArchiveJobs
 from bench.load import send
@@ -157,7 +157,8 @@ def measure(product: Product, name: str, flow_ids: list[FlowID], empty_bytes: in
             found = archive.read(digest)
             if found is None or found.events != logs[digest.flow_id]:
                 raise Stuck(f"{digest.flow_id}: its object does not have its events")
-            if not store.restore([RestoredFlow(digest=digest, events=found.events)], 0):
+            place = ObjectPlace(target="", key="")
+            if not store.restore([RestoredFlow(digest=digest, events=found.events, place=place)], 0):
                 raise Stuck(f"{digest.flow_id}: was not restored")
     count = len(flow_ids)
     return Figure(

@@ -10,6 +10,7 @@ import statistics
 import subprocess
 import sys
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -111,7 +112,7 @@ def warm_up(product: Product, workload: Workload, flows: int) -> None:
     run_flows(product, workload, max(workload.flows_per_request, round(flows * WARM_UP_SHARE)))
 
 
-class Measurement:
+class Measurement(ABC):
     """One way of measuring, for one row or several."""
 
     rows: tuple[str, ...]
@@ -124,19 +125,20 @@ class Measurement:
         """What must be there beside the product, for all repetitions."""
         return nullcontext()
 
-    def prepare(self, product: Product) -> None:
+    def prepare(self, product: Product) -> None:  # noqa: B027  # some need nothing
         """Steps and a warm-up, once."""
 
+    @abstractmethod
     def measure(self, product: Product) -> Found:
         """One repetition. Raises Stuck, Refused."""
-        raise NotImplementedError
 
 
 class _Throughput(Measurement):
     expected_in_b: float
 
+    @abstractmethod
     def workload(self) -> Workload:
-        raise NotImplementedError
+        """What it runs."""
 
     def prepare(self, product: Product) -> None:
         """Register and warm up."""

@@ -69,10 +69,18 @@ def run(step_id: str, attempt: int = 1, index: int = 0) -> StartWork:
     return StartWork(step_id=StepID(step_id), token=token_of(step_id, index), attempt=attempt)
 
 
-def to_run(step_id: str, attempt: int = 1, at: datetime | None = None, step_type: str = "sync") -> RunWork:
+def to_run(
+    step_id: str, attempt: int = 1, at: datetime | None = None, step_type: str = "sync", goes_on: bool = False
+) -> RunWork:
     """The effect that asks a worker for an attempt."""
     return RunWork(
-        flow_id=FLOW, step_id=StepID(step_id), token=token_of(step_id), attempt=attempt, step_type=step_type, at=at
+        flow_id=FLOW,
+        step_id=StepID(step_id),
+        token=token_of(step_id),
+        attempt=attempt,
+        step_type=step_type,
+        at=at,
+        goes_on=goes_on,
     )
 
 

@@ -8,11 +8,11 @@ from typing import Final
 import click
 
 from argyll_api.cli.metrics_folder import metrics_folder
+from argyll_api.cli.shards import Served, served_shards, serving, shard_option
 from argyll_api.cli.startup import Refusal, check_stores, read_config
 from argyll_api.cli.supervisor import ChildSpec
 from argyll_api.cli.workers import celery_argv, celery_level, named_environment, patience_with, supervise
 from argyll_archiver.wiring import NO_TARGET, ArchiverConfig, archiver_config
-from argyll_engine.config import EngineConfig
 from argyll_engine.errors import ConfigError
 from argyll_engine.metrics.signs import FOLDER_VARIABLE
 
@@ -33,14 +33,11 @@ def read_archiver_config(environment: Mapping[str, str]) -> ArchiverConfig:
 
 
 def archiver_children(
-    config: EngineConfig,
-    processes: int = 1,
-    node: str = "%h",
-    environment: Mapping[str, str] | None = None,
-    stop_rank: int = 0,
+    served: Served, processes: int = 1, node: str = "%h", stop_rank: int = 0
 ) -> tuple[ChildSpec, ...]:
-    """The archiver processes."""
-    folder = (os.environ if environment is None else environment).get(FOLDER_VARIABLE, "")
+    """The archiver processes of a shard."""
+    config, environment = served.config, served.environment
+    folder = environment.get(FOLDER_VARIABLE, "")
     pool = ("-P", "threads", "-c", str(THREADS), "-Q", QUEUES, "--without-gossip", "--without-mingle")
     names = ["archiver" if number == 1 else f"archiver{number}" for number in range(1, processes + 1)]
     return tuple(
@@ -52,18 +49,21 @@ def archiver_children(
             grace_seconds=STOP_SECONDS,
             patience=patience_with(folder, name, config.worker_stuck_after_seconds),
         )
-        for name in names
+        for name in (name + served.suffix for name in names)
     )
 
 
 @click.command("archiver")
 @click.option("--processes", type=click.IntRange(1), default=1, show_default=True, help="Processes that archive.")
 @click.option("--node", default="%h", help="Host part of the node names, where two groups share a machine.")
-def archiver(processes: int, node: str) -> None:
-    """Move flows that have ended to the archive, as ARCHIVE_* variables say."""
-    config = read_config()
+@shard_option
+def archiver(processes: int, node: str, shard: str) -> None:
+    """Move flows that have ended to the archive, as ARCHIVE_* variables say; so many processes for each flow shard."""
+    whole = read_config()
+    config = serving(whole, shard)
     if read_archiver_config(os.environ).target is None:
         raise Refusal(NO_TARGET)
     check_stores(config)
     with metrics_folder() as folder:
-        supervise(config, folder, archiver_children(config, processes, node))
+        all_served = served_shards(whole, shard)
+        supervise(config, folder, [c for served in all_served for c in archiver_children(served, processes, node)])

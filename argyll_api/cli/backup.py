@@ -2,6 +2,7 @@
 """`argyll backup`: copies of catalog and flows. What a backup is stands in `argyll_engine/backup.py`."""
 
 import importlib.metadata
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -15,18 +16,21 @@ from argyll_api.cli.output import print_json, print_line
 from argyll_api.cli.startup import Refusal, named_stores, read_config
 from argyll_archiver.wiring import Sink, open_place
 from argyll_engine import backup as backups
-from argyll_engine.backup import MANIFEST, Manifest
+from argyll_engine.backup import MANIFEST, Contents, Manifest
 from argyll_engine.config import EngineConfig
 from argyll_engine.errors import ArchiveUnavailableError, DamagedBackupError, StoreUnavailableError
-from argyll_engine.ports import AuditRecord
+from argyll_engine.model.digest import AuditRecord
 from argyll_engine.store.archive import RedisArchiveStore
 from argyll_engine.store.connect import connect
 from argyll_engine.store.dump import RedisDump
-from argyll_engine.store.redis import RedisEventStore
 from argyll_engine.store.schema import NEEDS, RESTORING, SCHEMA, StoreSchema
+from argyll_engine.store.sharded.dump import ShardedDump, merged_audit
+from argyll_engine.store.sharded.opening import open_flow_stores, open_plain_shards
 
 DAMAGED: Final = 1
 AUDIT_PAGE: Final = 1_000
+NAME: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
+"""A backup is one folder, right below its place."""
 TIMEOUT_SECONDS: Final = 60.0
 """A round trip here brings or takes hundreds of flows."""
 
@@ -48,15 +52,17 @@ def backup() -> None:
 def create(place: str, name: str | None, as_json: bool) -> None:
     """Write a backup to PLACE; everything may go on working meanwhile."""
     config, now = read_config(), datetime.now(UTC)
-    name = name or f"backup-{now:%Y%m%dT%H%M%SZ}"
-    with _told_faults(), connect(config.flow_redis, TIMEOUT_SECONDS) as client:
-        audit = RedisArchiveStore(client, config.flow_redis.prefix)
+    name = f"backup-{now:%Y%m%dT%H%M%SZ}" if name is None else name
+    if not NAME.fullmatch(name):
+        raise Refusal(f"--name {name!r}: letters, digits, `.`, `_` and `-`, and no `.` at its beginning")
+    with _told_faults():
         objects = _open(place)
+        _refuse_half_restored(config)
         if objects.get(f"{name}/{MANIFEST}") is not None:
             raise Refusal(f"{place}: there is a backup {name} already")
         engine, flows = _dumps(config)
         manifest = backups.create(
-            engine, flows, _audit(audit), objects, name=name, at=now,
+            engine, flows, _audit(config), objects, name=name, at=now,
             written_by=importlib.metadata.version("argyll"),
         )  # fmt: skip
     _print(name, manifest, as_json, "written")
@@ -95,11 +101,20 @@ def restore(place: str, name: str | None, as_json: bool) -> None:
         objects = _open(place)
         name = name or _latest(objects, place)
         backups.verify(objects, name)
-        with _marked(config), connect(config.flow_redis, TIMEOUT_SECONDS) as client:
+        with _marked(config):
             engine, flows = _dumps(config)
-            store = RedisEventStore(client, config.flow_redis.prefix, store_name="flow")
+            store = open_flow_stores(config, TIMEOUT_SECONDS).flows
             manifest = backups.restore(objects, name, engine, flows, store, datetime.now(UTC))
     _print(name, manifest, as_json, "restored")
+
+
+def _refuse_half_restored(config: EngineConfig) -> None:
+    """Raises Refusal for a store that a restore has not filled: a copy of it would look whole."""
+    for name, store in named_stores(config):
+        with connect(store) as client:
+            form = StoreSchema(client, store.prefix, name).read()
+        if form is not None and form.needs == RESTORING:
+            raise Refusal(f"{name} store at {store.where()}: it holds part of a restore that did not end")
 
 
 @contextmanager
@@ -126,14 +141,21 @@ def _marked(config: EngineConfig) -> Iterator[None]:
         schema.mark(SCHEMA, NEEDS)
 
 
-def _dumps(config: EngineConfig) -> tuple[RedisDump, RedisDump]:
-    engine, flows = (
+def _dumps(config: EngineConfig) -> tuple[Contents, Contents]:
+    engine, *flows = (
         RedisDump(connect(store, TIMEOUT_SECONDS), store.prefix, name) for name, store in named_stores(config)
     )
-    return engine, flows
+    return engine, flows[0] if len(flows) == 1 else ShardedDump(open_plain_shards(config, TIMEOUT_SECONDS), flows)
 
 
-def _audit(store: RedisArchiveStore) -> Iterator[AuditRecord]:
+def _audit(config: EngineConfig) -> Iterator[AuditRecord]:
+    """The records of all flow stores, as if they had been written to one."""
+    return merged_audit(
+        _audit_of(RedisArchiveStore(connect(store, TIMEOUT_SECONDS), store.prefix)) for store in config.shards
+    )
+
+
+def _audit_of(store: RedisArchiveStore) -> Iterator[AuditRecord]:
     position = ""
     while records := store.audit(position, AUDIT_PAGE):
         yield from records

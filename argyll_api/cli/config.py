@@ -3,7 +3,7 @@
 
 import difflib
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -21,6 +21,8 @@ from argyll_engine.variables import ARCHIVE_VARIABLES, VARIABLES
 ALL: Final = (*VARIABLES, *ARCHIVE_VARIABLES)
 OURS: Final = ("ENGINE_", "FLOW_", "CATALOG_", "PARTITION_", "ARCHIVE_", "RECOVERY_", "RETRY_", "SCRIPT_")
 """What the names of variables begin with that nobody else has."""
+CLOSE, VERY_CLOSE = 0.8, 0.87
+"""How alike a name must be to one of ours, if it begins like ours, and if it may be anybody's."""
 TRACING: Final = "OTEL_"
 SECRET_TRACING: Final = "_HEADERS"
 
@@ -106,12 +108,14 @@ def unknown(environment: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """Variables that look like ours and are not, each with the one that may be meant, or an empty text."""
     known = {spelling for variable in ALL for name in variable.names for spelling in (name, name + FILE_SUFFIX)}
     for name in sorted(environment):
-        if name.startswith(OURS) and name not in known:
-            yield name, next(iter(_close_to(name, known)), "")
+        is_ours = name.startswith(OURS)
+        guesses = () if name in known else _close_to(name, known, CLOSE if is_ours else VERY_CLOSE)
+        if guesses or (is_ours and name not in known):
+            yield name, next(iter(guesses), "")
 
 
-def _close_to(name: str, known: Iterable[str]) -> list[str]:
-    return difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.8)
+def _close_to(name: str, known: Iterable[str], likeness: float) -> Sequence[str]:
+    return difflib.get_close_matches(name, sorted(known), n=1, cutoff=likeness)
 
 
 def _setting(variable: Variable, environment: Mapping[str, str]) -> Setting:

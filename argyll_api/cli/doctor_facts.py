@@ -23,13 +23,13 @@ from argyll_engine.config import EngineConfig, RedisConfig
 from argyll_engine.diagnostics_wiring import build_vitals
 from argyll_engine.dispatch import ARCHIVE_QUEUE, QUEUES
 from argyll_engine.errors import ArgyllError
-from argyll_engine.policy.fitness import Facts, PlaceFacts, RedisFacts, UrlFacts
+from argyll_engine.policy.fitness import BrokerFacts, Facts, PlaceFacts, RedisFacts, UrlFacts
 from argyll_engine.recovery import SWEEP_LEASE
 from argyll_engine.store.checks import check_redis
 from argyll_engine.store.connect import connect, translated
 from argyll_engine.store.keys import Keys
 from argyll_engine.store.schema import SCHEMA, StoreSchema, Verdict
-from argyll_engine.tasks.about import ask_about, skew_seconds
+from argyll_engine.tasks.about import ask_about, broker_fault, skew_seconds
 from argyll_engine.tasks.app import make_celery
 from argyll_engine.tracing.opening import missing_for, wish_of
 
@@ -56,6 +56,7 @@ def gather(
         is_production=config.production,
         log_level=config.log_level,
         stores=stores,
+        broker=BrokerFacts(url=redact_url(config.broker_url), error=broker_fault(app) if config.broker_url else ""),
         processes=ask_about(app, patience_seconds) if flows_answer else (),
         wanted_queues=tuple(queue for queue in QUEUES if queue != ARCHIVE_QUEUE or archive.target is not None),
         has_beat=flows_answer and _has_beat(config),

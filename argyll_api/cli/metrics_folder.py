@@ -20,6 +20,7 @@ from argyll_engine.metrics.signs import FOLDER_VARIABLE
 IN_MEMORY: Final = "/dev/shm"
 _PREFIX: Final = "argyll-metrics-"
 _LOCK: Final = "lock"
+_EFFECT: Final = "each process counts for itself, and processes that hang are not noticed"
 _log = log.get(__name__)
 
 
@@ -29,13 +30,14 @@ def metrics_folder() -> Iterator[str]:
 
     Must be entered before anything counts: values are kept where the environment says at that moment.
     """
-    root = _root()
-    if not root:
-        _log.warning("metrics_not_shared", reason="no folder is writable")
+    try:
+        root = _root()
+        _clear(root)
+        nascent = Path(tempfile.mkdtemp(prefix=f".{_PREFIX}", dir=root))
+    except OSError as exc:
+        _log.warning("metrics_not_shared", reason=str(exc), effect=_EFFECT)
         yield ""
         return
-    _clear(root)
-    nascent = Path(tempfile.mkdtemp(prefix=f".{_PREFIX}", dir=root))
     with (nascent / _LOCK).open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         # Only now can it be found: nobody takes it for one that a killed command has left.
@@ -51,20 +53,15 @@ def metrics_folder() -> Iterator[str]:
 def note_restart(process: str, cause: str) -> None:
     """Counts that a child was started again."""
     # Late: most commands count nothing, and the library chooses where it keeps values when it is first loaded.
-    from prometheus_client import values
-
     from argyll_engine.metrics.instruments import CHILD_RESTARTS
+    from argyll_engine.metrics.places import count_in_folder
 
-    if FOLDER_VARIABLE in os.environ and not values.ValueClass._multiprocess:
-        values.ValueClass = values.MultiProcessValue()  # type: ignore[no-untyped-call]  # it has no types
+    count_in_folder()  # the metrics may have been made before there was a folder
     CHILD_RESTARTS.labels(process, cause).inc()
 
 
 def _root() -> str:
-    try:
-        return IN_MEMORY if os.access(IN_MEMORY, os.W_OK | os.X_OK) else tempfile.gettempdir()
-    except FileNotFoundError:
-        return ""
+    return IN_MEMORY if os.access(IN_MEMORY, os.W_OK | os.X_OK) else tempfile.gettempdir()
 
 
 def _clear(root: str) -> None:

@@ -94,22 +94,39 @@ def check_stores(config: EngineConfig) -> None:
 
     Raises:
         Refusal: `ENV=production` and a Redis is not fit.
-        click.ClickException: A Redis did not answer in time (exit code 1: another try may help).
+        click.ClickException: A Redis did not answer in time (exit code 1: another try may help). Of several flow
+            shards some may be away, for their flows wait and the others go on.
     """
-    stores = {config.engine_redis.url(): config.engine_redis, config.flow_redis.url(): config.flow_redis}
-    for store in stores.values():
-        faults = [f"Redis at {store.where()}: {fault}" for fault in _faults_of(store)]
-        if faults and config.production:
-            raise Refusal("\n".join(faults))
-        for fault in faults:
-            _log.warning("redis_unsafe", reason=fault)
+    away: dict[str, click.ClickException] = {}
+    for url, store in {store.url(): store for _, store in named_stores(config)}.items():
+        try:
+            _check_safety(config, store)
+        except Refusal:
+            raise
+        except click.ClickException as exc:
+            away[url] = exc
+    flows = {shard.url() for shard in config.shards}
+    if config.engine_redis.url() in away or flows <= away.keys():
+        raise next(iter(away.values()))
+    for left_out in away.values():
+        _log.warning("shard_away", reason=left_out.message)
     for name, store in named_stores(config):
-        _check_form(name, store)
+        if store.url() not in away:
+            _check_form(name, store)
+
+
+def _check_safety(config: EngineConfig, store: RedisConfig) -> None:
+    faults = [f"Redis at {store.where()}: {fault}" for fault in _faults_of(store)]
+    if faults and config.production:
+        raise Refusal("\n".join(faults))
+    for fault in faults:
+        _log.warning("redis_unsafe", reason=fault)
 
 
 def named_stores(config: EngineConfig) -> tuple[tuple[str, RedisConfig], ...]:
-    """Both stores with their names for people; they may be on one Redis, under prefixes of their own."""
-    return ("engine", config.engine_redis), ("flow", config.flow_redis)
+    """All stores with their names for people, first the engine's; they may be on one Redis, under other prefixes."""
+    flows = ((config.flow_store_name(number), shard) for number, shard in enumerate(config.shards, 1))
+    return ("engine", config.engine_redis), *flows
 
 
 def _check_form(name: str, store: RedisConfig) -> None:

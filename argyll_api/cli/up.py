@@ -9,6 +9,7 @@ import os
 import sys
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 import click
@@ -19,6 +20,7 @@ from argyll_api.cli.directory import hold, stop_holder
 from argyll_api.cli.embedded import EmbeddedRedis, find_server
 from argyll_api.cli.metrics_folder import metrics_folder, note_restart
 from argyll_api.cli.migrate import migrate_stores
+from argyll_api.cli.shards import served_shards
 from argyll_api.cli.startup import Refusal, check_port, check_stores, read_config
 from argyll_api.cli.supervisor import ChildSpec, Supervisor
 from argyll_api.cli.workers import DEFAULT_STEPS, Fleet, beat_child, named_environment, patience_with, worker_children
@@ -118,9 +120,13 @@ def _children(config: EngineConfig, environment: Mapping[str, str], fleet: Fleet
         grace_seconds=_API_STOP_SECONDS,
         patience=patience_with(environment.get(FOLDER_VARIABLE, ""), "api", config.worker_stuck_after_seconds),
     )
-    workers = worker_children(config, fleet, environment, STOP_WORKERS)
-    archivers = archiver_children(config, fleet.archivers, fleet.node, environment, STOP_WORKERS)
-    return (api, *workers, *archivers, beat_child(config, environment, STOP_BEAT))
+    children = [api]
+    for served in served_shards(config, environment=environment):
+        own = replace(fleet, suffix=served.suffix)
+        children += worker_children(served.config, own, served.environment, STOP_WORKERS)
+        children += archiver_children(served, fleet.archivers, fleet.node, STOP_WORKERS)
+        children.append(beat_child(served, STOP_BEAT))
+    return tuple(children)
 
 
 def _is_answering(config: EngineConfig) -> bool:

@@ -14,6 +14,7 @@ from argyll_api.cli.console import line_printer
 from argyll_api.cli.metrics_folder import metrics_folder, note_restart
 from argyll_api.cli.patience import Patience
 from argyll_api.cli.probe_server import probes_served
+from argyll_api.cli.shards import Served, served_shards, serving, shard_option
 from argyll_api.cli.startup import Refusal, check_stores, read_config
 from argyll_api.cli.supervisor import ChildSpec, Supervisor
 from argyll_engine.config import EngineConfig
@@ -42,12 +43,13 @@ DEFAULT_STEPS: Final = os.cpu_count() or 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fleet:
-    """How many worker processes of each kind, and the host part of their node names."""
+    """How many worker processes of each kind, the host part of their node names, and what ends their own names."""
 
     steps: int = DEFAULT_STEPS
     work: int = 1
     archivers: int = 0
     node: str = "%h"
+    suffix: str = ""
 
 
 def celery_argv(*words: str, app: str = CELERY_APP) -> tuple[str, ...]:
@@ -60,9 +62,9 @@ def worker_children(
 ) -> tuple[ChildSpec, ...]:
     """The worker processes: solo for decisions and scripts, threads for HTTP steps and periodic tasks."""
     solo = ("-P", "solo", "-c", "1", "--prefetch-multiplier", str(STEPS_READ_AHEAD), "-Q", STEP_QUEUES)
-    steps = {f"steps{n}": solo for n in range(1, fleet.steps + 1)}
+    steps = {f"steps{n}{fleet.suffix}": solo for n in range(1, fleet.steps + 1)}
     threads = ("-P", "threads", "-c", str(config.work_threads), "-Q", WORK_QUEUES)
-    work = {f"work{n}": threads for n in range(1, fleet.work + 1)}
+    work = {f"work{n}{fleet.suffix}": threads for n in range(1, fleet.work + 1)}
     folder = (os.environ if environment is None else environment).get(FOLDER_VARIABLE, "")
     return tuple(
         ChildSpec(
@@ -82,15 +84,19 @@ def worker_children(
     )  # fmt: skip
 
 
-def beat_child(config: EngineConfig, environment: Mapping[str, str] | None = None, stop_rank: int = 0) -> ChildSpec:
-    """The scheduler process."""
-    folder = (os.environ if environment is None else environment).get(FOLDER_VARIABLE, "")
+def beat_child(served: Served, stop_rank: int = 0) -> ChildSpec:
+    """The scheduler process of a shard."""
+    config, name = served.config, BEAT + served.suffix
     return ChildSpec(
-        name=BEAT,
+        name=name,
         argv=_beat_argv(config),
-        environment=named_environment(environment, BEAT),
+        environment=named_environment(served.environment, name),
         stop_rank=stop_rank,
-        patience=patience_with(folder, BEAT, max(config.worker_stuck_after_seconds, BEAT_PATIENCE_SECONDS)),
+        patience=patience_with(
+            served.environment.get(FOLDER_VARIABLE, ""),
+            name,
+            max(config.worker_stuck_after_seconds, BEAT_PATIENCE_SECONDS),
+        ),
     )
 
 
@@ -118,14 +124,25 @@ def celery_level(config: EngineConfig) -> str:
 @click.option("--steps", type=click.IntRange(0), default=DEFAULT_STEPS, help="Processes for decisions and scripts.")
 @click.option("--work", type=click.IntRange(0), default=1, show_default=True, help="Processes for HTTP steps.")
 @click.option("--node", default="%h", help="Host part of the node names, where two groups share a machine.")
-def worker(steps: int, work: int, node: str) -> None:
-    """Run Celery workers under one supervisor."""
-    config = read_config()
+@shard_option
+def worker(steps: int, work: int, node: str, shard: str) -> None:
+    """Run Celery workers under one supervisor; where there are several flow shards, so many for each."""
+    whole = read_config()
+    config = serving(whole, shard)
     if steps + work == 0:
         raise Refusal("--steps 0 and --work 0: nothing to run")
     check_stores(config)
     with metrics_folder() as folder:
-        supervise(config, folder, worker_children(config, Fleet(steps=steps, work=work, node=node)))
+        children = [
+            child
+            for served in served_shards(whole, shard)
+            for child in worker_children(
+                served.config,
+                Fleet(steps=steps, work=work, node=node, suffix=served.suffix),
+                served.environment,
+            )
+        ]
+        supervise(config, folder, children)
 
 
 def supervise(config: EngineConfig, folder: str, children: Sequence[ChildSpec]) -> NoReturn:
@@ -138,19 +155,22 @@ def supervise(config: EngineConfig, folder: str, children: Sequence[ChildSpec]) 
 
 
 @click.command("beat")
-def beat() -> None:
-    """Run Celery beat, which starts the periodic tasks."""
-    config = read_config()
+@shard_option
+def beat(shard: str) -> None:
+    """Run Celery beat, which starts the periodic tasks; where there are several flow shards, one for each."""
+    whole = read_config()
     with metrics_folder() as folder:
-        supervise(config, folder, (beat_child(config),))
+        supervise(serving(whole, shard), folder, [beat_child(served) for served in served_shards(whole, shard)])
 
 
 @click.command("flower")
 @click.option("--port", type=click.IntRange(1, 65_535), default=5555, show_default=True, help="Port of its pages.")
 @click.option("--address", default="127.0.0.1", show_default=True, help="Address of its pages.")
-def flower(port: int, address: str) -> None:
+@click.option("--shard", default="1", show_default=True, help="Number of the flow shard whose workers it shows.")
+def flower(port: int, address: str, shard: str) -> None:
     """Run Flower, Celery's web console, on our workers."""
-    read_config()
+    (served,) = served_shards(read_config(), shard)[:1]
     if importlib.util.find_spec("flower") is None:
         raise Refusal("Flower is not installed: pip install 'argyll[flower]'")
-    os.execv(sys.executable, celery_argv("flower", f"--port={port}", f"--address={address}"))
+    argv = celery_argv("flower", f"--port={port}", f"--address={address}")
+    os.execve(sys.executable, argv, dict(served.environment))

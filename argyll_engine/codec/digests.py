@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from argyll_engine.codec.wire import decode, encode, time_to_json
 from argyll_engine.errors import BrokenError
-from argyll_engine.model.digest import FlowDigest
+from argyll_engine.model.digest import FlowDigest, ObjectPlace
 from argyll_engine.model.flow import FlowStatus
 from argyll_engine.model.ids import FlowID
 
@@ -67,6 +67,20 @@ def digest_from_text(raw: bytes) -> FlowDigest:
         return _digest(dict(zip(_MEMBERS, decode(raw), strict=True)))
     except (TypeError, ValueError) as exc:
         raise BrokenError(f"digest of an archived flow cannot be read: {exc}") from exc
+
+
+def place_to_text(place: ObjectPlace) -> bytes:
+    """Where an object is, as one line of JSON."""
+    return encode([place.target, place.key])
+
+
+def places_from_text(raw: bytes) -> tuple[ObjectPlace, ...]:
+    """The places of such lines. Raises BrokenError if it is none."""
+    try:
+        found = [decode(line) for line in raw.splitlines()]
+        return tuple(ObjectPlace(target=target, key=key) for target, key in found)
+    except (TypeError, ValueError) as exc:
+        raise BrokenError(f"former objects of a flow cannot be read: {exc}") from exc
 
 
 def _digest(found: dict[str, Any]) -> FlowDigest:

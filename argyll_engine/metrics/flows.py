@@ -64,19 +64,17 @@ _compensations = StepChildren(all_metrics.COMPENSATIONS, STEP_NAMES)
 
 def count_flow_events(committed: Sequence[tuple[FlowState | None, Sequence[Recorded]]]) -> None:
     """Counts the events of commits that won, each with the state of its flow after it. Never raises."""
-    try:
-        counts: Counts = defaultdict(int)
-        for state, events in committed:
-            if state is None or is_canary(state.id):
-                continue
-            for recorded in events:
+    counts: Counts = defaultdict(int)
+    for state, events in committed:
+        for recorded in events:
+            try:
                 note = _NOTES.get(type(recorded.event))
-                if note is not None:
+                if note is not None and state is not None and not is_canary(state.id):
                     note(state, recorded, counts)
-        for counter, amount in counts.items():
-            counter.inc(amount)
-    except Exception:  # what was committed stays so, whether it could be counted or not
-        log.exception("metrics_failed")
+            except Exception:  # what was committed stays so, whether it could be counted or not; all else is counted
+                log.exception("metrics_failed")
+    for counter, amount in counts.items():
+        counter.inc(amount)
 
 
 def _flow_started(state: FlowState, _recorded: Recorded, counts: Counts) -> None:

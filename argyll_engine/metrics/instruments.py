@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every metric that code counts into, once; what is read from Redis at scrape time is in `gauges.py`.
 
-docs/metrics.md has a row for each name. With PROMETHEUS_MULTIPROC_DIR set before the first import, values live in a
-file a process, and whoever shows them adds the files up (`page.py`).
+docs/metrics.md has a row for each name. With PROMETHEUS_MULTIPROC_DIR set before the first import, values live in
+files of each process (`places.py`), and whoever shows them adds the files up (`page.py`).
 
 Source of the names without our prefix: the seed on deployment, chapter 8.
 """
@@ -10,6 +10,8 @@ Source of the names without our prefix: the seed on deployment, chapter 8.
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
+
+from argyll_engine.metrics.places import count_in_folder
 
 REGISTRY: Final = CollectorRegistry()
 """Of this process: ours alone, not the library's own."""
@@ -21,6 +23,7 @@ FLOW_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 
 BATCH_BUCKETS: Final = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0)
 ARCHIVE_BUCKETS: Final = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
 
+count_in_folder()
 disable_created_metrics()  # type: ignore[no-untyped-call]  # the library has no type for it
 
 
@@ -33,8 +36,8 @@ def _histogram(name: str, meaning: str, buckets: tuple[float, ...], *labels: str
 
 
 def _gauge(name: str, meaning: str) -> Gauge:
-    """A value that whoever has set it last knows best."""
-    return Gauge(name, meaning, registry=REGISTRY, multiprocess_mode="mostrecent")
+    """A value that whoever has set it last knows best, for as long as that process lives."""
+    return Gauge(name, meaning, registry=REGISTRY, multiprocess_mode="livemostrecent")
 
 
 # ---- the names of the seed ---------------------------------------------------------------------

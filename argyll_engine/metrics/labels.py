@@ -4,9 +4,13 @@
 Called on hot paths: a known child is one look into a dict.
 """
 
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Final, Generic, TypeVar
 
 from prometheus_client.metrics import MetricWrapperBase
+
+from argyll_engine.metrics.places import kept_labels
 
 M = TypeVar("M", bound=MetricWrapperBase)
 
@@ -14,17 +18,25 @@ MAX_STEPS: Final = 200
 """Step ids that one process shows by name."""
 OTHER: Final = "other"
 """Stands for all further ones."""
+STEP_LABEL: Final = "step_id"
 
 
 class StepNames:
-    """Which step ids are shown by name: the first ones that are seen."""
+    """Which step ids are shown by name: the first ones that are seen.
 
-    def __init__(self, limit: int = MAX_STEPS) -> None:
+    Args:
+        kept: Gives those that predecessors of this process have shown; asked once, when the first is seen.
+    """
+
+    def __init__(self, limit: int = MAX_STEPS, kept: Callable[[], Iterable[str]] = tuple) -> None:
         self._limit = limit
-        self._known: set[str] = set()
+        self._kept = kept
+        self._known: set[str] | None = None
 
     def shown(self, step_id: str) -> str:
         """The id itself, or `other` when there are too many."""
+        if self._known is None:
+            self._known = set(self._kept()) - {OTHER}
         if step_id in self._known:
             return step_id
         if len(self._known) >= self._limit:
@@ -68,5 +80,5 @@ class StepChildren(Generic[M]):
         return child
 
 
-STEP_NAMES: Final = StepNames()
+STEP_NAMES: Final = StepNames(kept=partial(kept_labels, STEP_LABEL))
 """Shared by all metrics of this process, so that each shows the same steps."""

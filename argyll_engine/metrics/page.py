@@ -7,12 +7,13 @@ Served by the API (`argyll_api/routes/metrics.py`) and by supervisors of workers
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Metric, generate_latest
+from prometheus_client import Metric, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from argyll_engine.metrics.instruments import REGISTRY
+from argyll_engine.metrics.places import shown_files
 
 CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
 """The text format that every version of Prometheus reads."""
@@ -43,12 +44,11 @@ class Page:
 def merged(folder: str) -> Iterator[Metric]:
     """The sums over all processes of a folder; a metric that none of them has touched comes without a value.
 
-    Who has ended is counted on: what happened has happened, and a sum must not fall.
+    Who has ended is counted on: what happened has happened, and a sum must not fall. Its gauges go with it.
     """
     shown = set()
     # The library has no types for this part of it.
-    collector = MultiProcessCollector(CollectorRegistry(), folder)  # type: ignore[no-untyped-call]
-    for metric in collector.collect():  # type: ignore[no-untyped-call]
+    for metric in MultiProcessCollector.merge(shown_files(folder)):  # type: ignore[no-untyped-call]
         shown.add(metric.name)
         yield metric
     for metric in REGISTRY.collect():

@@ -45,6 +45,14 @@ class FlowDigest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EndedFlow:
+    """A root flow that was deactivated then."""
+
+    flow_id: FlowID
+    deactivated_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ArchivedFlow:
     """A flow as it was read from an object: the events byte for byte as stored, state and digest as JSON values."""
 
@@ -52,6 +60,53 @@ class ArchivedFlow:
     events: tuple[bytes, ...]
     state: dict[str, JSONValue]
     digest: dict[str, JSONValue]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectPlace:
+    """Where an object is: the bucket or directory, as ARCHIVE_BUCKET_URL names it, and its key."""
+
+    target: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestoredFlow:
+    """The digest of an archived flow, the events that it stands for, and where they were read."""
+
+    digest: FlowDigest
+    events: tuple[bytes, ...]
+    place: ObjectPlace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptFlow:
+    """What the live store knows of a flow in the archive: its digest, if it is there, and the objects that it had when
+    it was restored."""
+
+    digest: FlowDigest | None = None
+    objects: tuple[ObjectPlace, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenFlow:
+    """An ended flow as somebody saw it who wants it gone: only that one may go, not another that has its id by then.
+
+    A live one has the outline that its digest would be, and `mark` is how its last event begins.
+    """
+
+    digest: FlowDigest
+    is_archived: bool
+    mark: bytes = b""
+    objects: tuple[ObjectPlace, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditRecord:
+    """What somebody did that leaves no other trace; `position` is its place in the audit log."""
+
+    position: str
+    members: Mapping[str, str]
 
 
 def digest_of(state: FlowState, deactivated_at: datetime, event_count: int) -> FlowDigest:

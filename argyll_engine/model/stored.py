@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A stream as a store holds it, for whoever copies stores. What its events mean is read by `codec/`."""
+"""A stream as a store holds it, for stores and whoever copies them. What its events mean is read by `codec/`."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from argyll_engine.model.ids import StreamID
+
+MARK_BYTES: Final = 42
+"""Of the beginning of an encoded event, by which it is known: its time to the microsecond."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,9 +32,22 @@ class QueueVitals:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vitals:
-    """All of it. `queues` is empty where the broker is not ours; the numbers are None while the flow store is away."""
+    """All of it. `queues` is empty where the broker is not ours; the numbers are None while the flow store is away.
+
+    Of several flow stores the numbers are sums over those that answer, and `unserved` names those of them that have no
+    worker.
+    """
 
     stores: tuple[StoreVitals, ...]
     queues: tuple[QueueVitals, ...] = ()
     workers_alive: int | None = None
     active_flows: int | None = None
+    unserved: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryUse:
+    """Memory of the flow store; `limit_bytes` 0 means that it has no limit."""
+
+    used_bytes: int
+    limit_bytes: int

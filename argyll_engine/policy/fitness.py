@@ -60,6 +60,14 @@ class RedisFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BrokerFacts:
+    """A broker that is not the flow store's Redis, and why it cannot be used; an empty URL means that there is none."""
+
+    url: str = ""
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UrlFacts:
     """How the API answers under the URL that services send webhooks to; `error` is empty if it does.
 
@@ -98,6 +106,7 @@ class Facts:
     archive: PlaceFacts
     open_files: int
     tracing_error: str = ""
+    broker: BrokerFacts = BrokerFacts()
 
 
 def findings(facts: Facts) -> tuple[Finding, ...]:
@@ -106,6 +115,7 @@ def findings(facts: Facts) -> tuple[Finding, ...]:
         *_environment(facts),
         *(finding for store in facts.stores for finding in _store(store, facts.is_production)),
         *_separation(facts.stores),
+        *_broker(facts.broker),
         *_workers(facts),
         *_clocks(facts),
         *_queues(facts),
@@ -170,6 +180,14 @@ def _separation(stores: Sequence[RedisFacts]) -> Iterator[Finding]:
     if len({store.where for store in stores}) == 1 and len(stores) > 1:
         fix = "a Redis of its own for each lets flows fill theirs without taking the catalog along"
         yield Finding(check="stores", level=Level.NOTE, text="engine and flows share one Redis", fix=fix)
+
+
+def _broker(broker: BrokerFacts) -> Iterator[Finding]:
+    if broker.error:
+        fix = "see that it runs, and that CELERY_BROKER_URL is right and its library installed"
+        yield Finding(check="broker", level=Level.FAULT, text=f"{broker.url}: {broker.error}", fix=fix)
+    elif broker.url:
+        yield _ok("broker", f"{broker.url} takes connections")
 
 
 def _workers(facts: Facts) -> Iterator[Finding]:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from argyll_engine.model.vitals import QueueVitals, Vitals
 
 GOOD = "ok"
+ENGINE = "engine"
+"""The name of the engine store; the others are flow stores."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,11 +27,21 @@ def readiness(vitals: Vitals, max_queue_age_seconds: float) -> tuple[Check, ...]
         max_queue_age_seconds: what the oldest ready message may have; 0 for no limit.
     """
     return (
-        *(Check(name=f"{st.name}_store", is_good=not st.error, detail=st.error or GOOD) for st in vitals.stores),
+        *_stores(vitals),
         _persistence(vitals),
         _workers(vitals),
         _queues(vitals, max_queue_age_seconds),
     )
+
+
+def _stores(vitals: Vitals) -> Iterator[Check]:
+    """Of several flow stores one must answer: flows of the others wait, and theirs go on."""
+    flow_stores = [store for store in vitals.stores if store.name != ENGINE]
+    can_spare = len(flow_stores) > 1 and not all(store.error for store in flow_stores)
+    for store in vitals.stores:
+        is_spared = can_spare and store in flow_stores
+        detail = f"its flows wait: {store.error}" if is_spared and store.error else store.error or GOOD
+        yield Check(name=f"{store.name}_store", is_good=is_spared or not store.error, detail=detail)
 
 
 def _persistence(vitals: Vitals) -> Check:
@@ -40,6 +52,9 @@ def _persistence(vitals: Vitals) -> Check:
 def _workers(vitals: Vitals) -> Check:
     if vitals.workers_alive is None:
         return Check(name="workers", is_good=False, detail="not known while the flow store is away")
+    if vitals.unserved:
+        missing = ", ".join(vitals.unserved)
+        return Check(name="workers", is_good=False, detail=f"no worker has shown a sign of life lately on {missing}")
     if not vitals.workers_alive:
         return Check(name="workers", is_good=False, detail="no worker has shown a sign of life lately")
     return Check(name="workers", is_good=True, detail=f"{vitals.workers_alive} alive")

@@ -11,12 +11,14 @@ from typing import Any, Final
 
 from redis import Redis
 
-from argyll_engine.codec import digest_from_text
+from argyll_engine.codec import digest_from_text, digest_to_text
+from argyll_engine.codec.digests import place_to_text, places_from_text
 from argyll_engine.codec.wire import milliseconds
-from argyll_engine.model.digest import FlowDigest
+from argyll_engine.model.digest import AuditRecord, EndedFlow, FlowDigest, KeptFlow, RestoredFlow, SeenFlow
 from argyll_engine.model.flow import FlowStatus
 from argyll_engine.model.ids import FlowID, StreamID, flow_stream, is_child
-from argyll_engine.ports import ERASED_SEQUENCE, AuditRecord, EndedFlow, MemoryUse, RestoredFlow
+from argyll_engine.model.vitals import MemoryUse
+from argyll_engine.ports import ERASED_SEQUENCE
 from argyll_engine.store.connect import translated
 from argyll_engine.store.keys import Keys
 from argyll_engine.store.scripts import ScriptCall, ScriptRunner, read_script
@@ -58,14 +60,23 @@ class RedisArchiveStore:
 
     def digests(self, flow_ids: Sequence[FlowID]) -> Sequence[FlowDigest | None]:
         """The digest of each flow; None for one that is not archived. Raises StoreUnavailableError."""
-        kept: list[bytes | None] = []
+        return tuple(each.digest for each in self.kept(flow_ids))
+
+    def kept(self, flow_ids: Sequence[FlowID]) -> Sequence[KeptFlow]:
+        """The same, with the objects that each flow had before. Raises StoreUnavailableError."""
+        found: list[tuple[bytes | None, bytes | None]] = []
         for first in range(0, len(flow_ids), _AT_ONCE):
             with translated(self._name):
                 pipeline = self._client.pipeline(transaction=False)
                 for flow_id in flow_ids[first : first + _AT_ONCE]:
-                    pipeline.hget(self._keys.snapshot(flow_stream(flow_id)), "digest")
-                kept += pipeline.execute()
-        return tuple(None if raw is None else digest_from_text(raw) for raw in kept)
+                    pipeline.hmget(self._keys.snapshot(flow_stream(flow_id)), ["digest", "objects"])
+                found += pipeline.execute()
+        return tuple(
+            KeptFlow(
+                digest=None if digest is None else digest_from_text(digest), objects=places_from_text(objects or b"")
+            )
+            for digest, objects in found
+        )
 
     def restore(self, flows: Sequence[RestoredFlow], rest_ms: int) -> bool:
         """Whether all of these flows are live now; one script for all. Raises StoreUnavailableError."""
@@ -76,21 +87,29 @@ class RedisArchiveStore:
             stream_id = flow_stream(flow_id)
             keys += (self._keys.events(stream_id), self._keys.snapshot(stream_id))
             keys += (self._keys.status(status), self._keys.archived(status))
-            values += (flow_id, int(not is_child(flow_id)), len(flow.events), *flow.events)
+            values += (
+                flow_id,
+                int(not is_child(flow_id)),
+                digest_to_text(flow.digest),
+                place_to_text(flow.place),
+                len(flow.events),
+                *flow.events,
+            )
         return self._scripts.run([ScriptCall(self._restore, keys, values)]) == [1]
 
-    def erase(self, flows: Mapping[FlowID, Mapping[str, str]], record: Mapping[str, str]) -> bool:
-        """Whether these flows, given with their labels, are forgotten; one script. Raises StoreUnavailableError."""
+    def erase(self, flows: Sequence[SeenFlow], record: Mapping[str, str]) -> bool:
+        """Whether these flows are forgotten; one script. Raises StoreUnavailableError."""
         built = self._keys
-        leases = (built.archiving(), built.archivers())
-        shared = (built.statuses(), built.due(), *leases, built.erasures(), built.audit(), built.feed())
+        shared = (built.statuses(), built.due(), built.archiving(), built.archivers(), built.audit(), built.feed())
         ranks = (*map(built.status, FlowStatus), *map(built.archived, ENDED))
         places: dict[str, int] = {}
         words: list[str | bytes | int] = []
-        for flow_id, labels in flows.items():
-            keys = [built.label(name, value) for name, value in labels.items()]
-            words += (flow_id, len(keys), *(places.setdefault(key, len(places) + 1) for key in keys))
-        own = [key for flow_id in flows for key in self._own_keys(flow_stream(flow_id))]
+        for flow in flows:
+            digest, seen = flow.digest, digest_to_text(flow.digest) if flow.is_archived else flow.mark
+            keys = [built.label(name, value) for name, value in digest.labels.items()]
+            words += (digest.flow_id, int(flow.is_archived), seen, digest.event_count)
+            words += (len(keys), *(places.setdefault(key, len(places) + 1) for key in keys))
+        own = [key for flow in flows for key in self._own_keys(flow_stream(flow.digest.flow_id))]
         args: list[str | bytes | int] = [len(ranks), len(places), len(flows), ERASED_SEQUENCE, *words]
         args += (part for pair in record.items() for part in pair)
         return self._scripts.run([ScriptCall(self._erase, [*shared, *ranks, *places, *own], args)]) == [1]

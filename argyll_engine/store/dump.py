@@ -12,6 +12,7 @@ from redis import Redis
 
 from argyll_engine.codec import digest_from_text
 from argyll_engine.codec.wire import milliseconds
+from argyll_engine.model.digest import AuditRecord
 from argyll_engine.model.ids import (
     CATALOG_STREAM,
     CLUSTER_STREAM,
@@ -23,7 +24,6 @@ from argyll_engine.model.ids import (
     root_of,
 )
 from argyll_engine.model.stored import StoredStream
-from argyll_engine.ports import AuditRecord
 from argyll_engine.store.connect import translated
 from argyll_engine.store.keys import Keys
 
@@ -54,12 +54,6 @@ class RedisDump:
             if cursor == 0:
                 return
 
-    def erasures(self) -> int:
-        """How often flows were erased."""
-        with translated(self._name):
-            count: Any = self._client.get(self._keys.erasures())
-        return int(count or 0)
-
     def put_shared(self, stream: StoredStream) -> None:
         """Put catalog or cluster into the empty store."""
         with translated(self._name):
@@ -89,12 +83,10 @@ class RedisDump:
                     pipeline.sadd(self._keys.label(label, value), flow_id)
             pipeline.execute()
 
-    def put_erasures(self, count: int, records: Sequence[AuditRecord]) -> None:
+    def put_audit(self, records: Sequence[AuditRecord]) -> None:
         """Put the records of erased flows into the empty store."""
         with translated(self._name):
             pipeline = self._client.pipeline()
-            if count:
-                pipeline.set(self._keys.erasures(), count)
             for record in records:
                 members: Any = dict(record.members)
                 pipeline.xadd(self._keys.audit(), members, id=record.position)

@@ -44,13 +44,13 @@ class _ArchiveKeys:
         """Who holds those leases."""
         return f"{self._root}archiving:owners"
 
-    def erasures(self) -> str:
-        """How often flows were erased."""
-        return f"{self._root}erasures"
-
     def audit(self) -> str:
         """The audit log."""
         return f"{self._root}audit"
+
+    def layouts(self) -> str:
+        """Among which shards flows were placed so far."""
+        return f"{self._root}shards"
 
     def _stream(self, stream_id: StreamID) -> str:
         return self._root + _SEPARATOR.join(map(escape, stream_id))
@@ -96,6 +96,10 @@ class Keys(_ArchiveKeys):
     def due(self) -> str:
         """When the recovery sweep looks at a flow."""
         return f"{self._root}due"
+
+    def canaries(self) -> str:
+        """Flows that probes run, since when."""
+        return f"{self._root}canaries"
 
     def workers(self) -> str:
         """Until when each worker is taken to be alive."""

@@ -13,13 +13,13 @@ from time import monotonic
 from typing import Final
 
 from argyll_engine.codec.digests import digest_to_text
-from argyll_engine.model.digest import FlowDigest
+from argyll_engine.model.digest import AuditRecord, FlowDigest, ObjectPlace
 from argyll_engine.model.flow import FlowStatus
 from argyll_engine.model.ids import FlowID, StepID, StreamID, Token, flow_stream, is_child
 from argyll_engine.model.invocation import Succeeded
 from argyll_engine.model.listing import FlowItem, FlowPage, FlowQuery, FlowStanding, Sort
+from argyll_engine.model.stored import MARK_BYTES
 from argyll_engine.ports import (
-    AuditRecord,
     Commit,
     CommitResult,
     Committed,
@@ -45,6 +45,7 @@ class _Log:
     events: list[bytes] = field(default_factory=list)
     trimmed: int = 0
     snapshot: Snapshot | None = None
+    archived_mark: bytes = b""
 
     @property
     def next_sequence(self) -> int:
@@ -55,6 +56,14 @@ class _Log:
         if not mark or sequence <= self.trimmed:
             return sequence <= self.next_sequence
         return sequence <= self.next_sequence and self.events[sequence - self.trimmed - 1].startswith(mark)
+
+    def was(self, mark: bytes) -> bool:
+        """Whether the last event of an archived log began so."""
+        return bool(mark) and mark == self.archived_mark
+
+    def mark_after(self, sequence: int) -> bytes:
+        """How the last event begins, where a sequence is the end of the log."""
+        return self.events[-1][:MARK_BYTES] if self.events and sequence == self.next_sequence else b""
 
     def after(self, sequence: int) -> tuple[bytes, ...]:
         return tuple(self.events[sequence - self.trimmed :])
@@ -84,9 +93,9 @@ class MemoryBackend:
     feed_max_length: int = 10_000
     note_count: int = 0
     digests: dict[StreamID, FlowDigest] = field(default_factory=dict)
-    erasures: int = 0
     archiving: dict[FlowID, tuple[str, int]] = field(default_factory=dict)
     audit: list[AuditRecord] = field(default_factory=list)
+    former_objects: dict[FlowID, list[ObjectPlace]] = field(default_factory=dict)
 
     def note(self, stream_id: StreamID, first_sequence: int, next_sequence: int) -> None:
         """Leave a note in the feed; the caller holds the lock."""
@@ -104,12 +113,10 @@ class MemoryEventStore:
 
     def __init__(self, backend: MemoryBackend, *, trimmed: bool = False) -> None:
         self._backend, self._trimmed = backend, trimmed
-        self._erasures = 0
 
     def load(self, requests: Sequence[LoadRequest]) -> Sequence[Stream]:
         """The streams, in the order of the requests."""
         with self._backend.lock:
-            self._erasures = self._backend.erasures
             return tuple(map(self._load, requests))
 
     def commit(self, commits: Sequence[Commit]) -> Sequence[CommitResult]:
@@ -140,7 +147,7 @@ class MemoryEventStore:
         log = self._log(request.stream_id)
         digest = self._backend.digests.get(request.stream_id)
         known = request.known if log.goes_on(request.known, request.mark) else 0
-        if digest is not None and known < log.next_sequence:
+        if digest is not None and (known < log.next_sequence or not log.was(request.mark)):
             known = 0
         snapshot = log.snapshot if known == 0 or known < log.trimmed else None
         first = snapshot.sequence if snapshot else known
@@ -151,7 +158,7 @@ class MemoryEventStore:
             events=log.after(first),
             next_sequence=log.next_sequence,
             digest=None if digest is None else digest_to_text(digest),
-            erasures=self._backend.erasures,
+            mark=b"" if request.mark and first == known else log.mark_after(first),
         )
 
     def _commit(self, commit: Commit) -> CommitResult:
@@ -166,9 +173,6 @@ class MemoryEventStore:
                 has_missed = log.trimmed <= expected < next_sequence
                 missed = log.after(expected) if has_missed else ()
                 return SequenceConflict(next_sequence=next_sequence, missed=missed)
-            is_marked = commit.mark and expected > log.trimmed
-            if expected and not is_marked and self._erasures != self._backend.erasures:
-                return SequenceConflict(next_sequence=next_sequence, missed=())
             if commit.events:
                 self._backend.logs[commit.stream_id] = log
                 log.events += commit.events

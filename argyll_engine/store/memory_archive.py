@@ -6,10 +6,11 @@ from datetime import UTC, datetime
 from time import monotonic
 
 from argyll_engine.codec.wire import milliseconds
-from argyll_engine.model.digest import FlowDigest
+from argyll_engine.model.digest import AuditRecord, EndedFlow, FlowDigest, KeptFlow, RestoredFlow, SeenFlow
 from argyll_engine.model.flow import FlowStatus
 from argyll_engine.model.ids import FlowID, flow_stream, is_child
-from argyll_engine.ports import ERASED_SEQUENCE, AuditRecord, EndedFlow, MemoryUse, RestoredFlow
+from argyll_engine.model.vitals import MemoryUse
+from argyll_engine.ports import ERASED_SEQUENCE
 from argyll_engine.store.memory import MemoryBackend
 
 _NOBODY = ""
@@ -47,6 +48,15 @@ class MemoryArchiveStore:
         with self._backend.lock:
             return tuple(self._backend.digests.get(flow_stream(flow_id)) for flow_id in flow_ids)
 
+    def kept(self, flow_ids: Sequence[FlowID]) -> Sequence[KeptFlow]:
+        """The same, with the objects that each flow had before."""
+        with self._backend.lock:
+            objects = [self._backend.former_objects.get(flow_id, ()) for flow_id in flow_ids]
+        return tuple(
+            KeptFlow(digest=digest, objects=tuple(former))
+            for digest, former in zip(self.digests(flow_ids), objects, strict=True)
+        )
+
     def restore(self, flows: Sequence[RestoredFlow], rest_ms: int) -> bool:
         """Whether all of these flows are live now."""
         with self._backend.lock:
@@ -56,19 +66,19 @@ class MemoryArchiveStore:
                 self._restore(flow, self._clock_ms() + rest_ms)
         return True
 
-    def erase(self, flows: Mapping[FlowID, Mapping[str, str]], record: Mapping[str, str]) -> bool:
+    def erase(self, flows: Sequence[SeenFlow], record: Mapping[str, str]) -> bool:
         """Whether these flows are forgotten, and the record is in the audit log."""
         backend = self._backend
         with backend.lock:
-            if any(row.status is FlowStatus.ACTIVE for flow_id in flows if (row := backend.flows.get(flow_id))):
+            if not all(map(self._is_as_seen, flows)):
                 return False
-            for flow_id in flows:
+            for flow_id in (flow.digest.flow_id for flow in flows):
                 backend.logs.pop(flow_stream(flow_id), None)
                 backend.digests.pop(flow_stream(flow_id), None)
                 backend.note(flow_stream(flow_id), ERASED_SEQUENCE, ERASED_SEQUENCE + 1)
                 for kept in (backend.flows, backend.labels, backend.due, backend.claims, backend.archiving):
                     kept.pop(flow_id, None)
-            backend.erasures += 1
+                backend.former_objects.pop(flow_id, None)
             backend.audit.append(AuditRecord(position=f"{len(backend.audit) + 1}-0", members=dict(record)))
         return True
 
@@ -86,8 +96,16 @@ class MemoryArchiveStore:
         stream_id = flow_stream(flow.digest.flow_id)
         digest, log = self._backend.digests.get(stream_id), self._backend.logs.get(stream_id)
         if digest is not None:
-            return digest.event_count == len(flow.events)
+            return digest == flow.digest
         return log is not None and len(log.events) == len(flow.events)
+
+    def _is_as_seen(self, flow: SeenFlow) -> bool:
+        stream_id = flow_stream(flow.digest.flow_id)
+        digest, log = self._backend.digests.get(stream_id), self._backend.logs.get(stream_id)
+        if flow.is_archived or digest is not None:
+            return flow.is_archived and digest == flow.digest
+        events = log.events if log else []
+        return len(events) == flow.digest.event_count and all(event.startswith(flow.mark) for event in events[-1:])
 
     def _restore(self, flow: RestoredFlow, until_ms: int) -> None:
         flow_id = flow.digest.flow_id
@@ -95,6 +113,8 @@ class MemoryArchiveStore:
             return
         log = self._backend.logs[flow_stream(flow_id)]
         log.events, log.trimmed = list(flow.events), 0
+        former = self._backend.former_objects.setdefault(flow_id, [])
+        former += [flow.place] if flow.place not in former else []
         if not is_child(flow_id):
             self._backend.archiving[flow_id] = (_NOBODY, until_ms)
 
@@ -170,6 +190,7 @@ class MemoryArchiveJobs:
             return False
         if row is None or row.status is not digest.status:
             return False
+        log.archived_mark = log.mark_after(log.next_sequence)
         log.events, log.trimmed, log.snapshot = [], digest.event_count, None
         self._backend.digests[stream_id] = digest
         for kept in (self._backend.due, self._backend.claims, self._backend.archiving):

@@ -24,10 +24,11 @@ from argyll_engine.ports import (
     Snapshot,
     Stream,
 )
+from argyll_engine.read_along import NextRead, Source
 from argyll_engine.store.connect import translated
 from argyll_engine.store.feed import DEFAULT_FEED_LENGTH, feed_name
 from argyll_engine.store.keys import Keys
-from argyll_engine.store.scripts import ScriptCall, ScriptRunner, read_script
+from argyll_engine.store.scripts import Script, ScriptCall, ScriptRunner, read_script
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +38,12 @@ class StreamDeliveries:
     Args:
         group: Consumer group of its streams.
         split: From a delivery's tag to stream and entry; raises ValueError for one that is not in a stream.
+        next_read: The read of further messages that a commit is to carry now, if any.
     """
 
     group: str
     split: Callable[[str], tuple[str, str]]
+    next_read: Source = lambda: None
 
 
 class RedisEventStore:
@@ -73,8 +76,7 @@ class RedisEventStore:
         self._keys = keys = Keys(prefix)
         self._scripts = ScriptRunner(client, store_name)
         self._commit, self._load, self._snapshot = map(read_script, ("commit", "load", "snapshot"))
-        self._indexes = (keys.statuses(), keys.due(), *map(keys.status, FlowStatus), keys.feed(), keys.erasures())
-        self._erasures = ""
+        self._indexes = (keys.statuses(), keys.due(), *map(keys.status, FlowStatus), keys.feed())
         self._feed_max_length = feed_max_length
         self._deliveries = deliveries
         self._unacked = (unacked_key, unacked_index_key) if unacked_key and unacked_index_key else ()
@@ -88,8 +90,6 @@ class RedisEventStore:
             StoreUnavailableError: Redis does not answer, or its state does not allow it.
         """
         answers = self._scripts.run([self._load_call(request) for request in requests])
-        if answers:
-            self._erasures = answers[-1][-1].decode()
         return tuple(map(_stream, requests, answers))
 
     def commit(self, commits: Sequence[Commit]) -> Sequence[CommitResult]:
@@ -99,8 +99,11 @@ class RedisEventStore:
             StoreUnavailableError: As for `load`. Any of the commits may have been applied; repeating the
                 batch is safe, for those then meet a conflict that shows their own events.
         """
-        answers = self._scripts.run([self._commit_call(commit) for commit in commits])
-        return tuple(map(_result, answers))
+        calls = [self._commit_call(commit) for commit in commits]
+        read = self._deliveries.next_read() if self._deliveries else None
+        if read is None:
+            return tuple(map(_result, self._scripts.run(calls)))
+        return tuple(map(_result, self._run_with(read, calls)))
 
     def read_log(self, stream_id: StreamID) -> tuple[bytes, ...]:
         """Every stored event of a stream. Raises StoreUnavailableError."""
@@ -114,9 +117,24 @@ class RedisEventStore:
         args = (snapshot.sequence, snapshot.payload, int(self._trimmed))
         self._scripts.run([ScriptCall(self._snapshot, keys, args)])
 
+    def _run_with(self, read: NextRead, calls: Sequence[ScriptCall]) -> list[Any]:
+        """The answers to the calls; messages that they made ready are read with them.
+
+        The messages of one lone commit are read before any other consumer gets to see them: a flow that has nothing
+        to share stays with the process that knows it.
+        """
+        script = Script(text=read.text, sha=read.sha)
+        try:
+            *answers, found = self._scripts.run([*calls, ScriptCall(script, read.keys, read.args)], len(calls) == 1)
+        except BaseException:
+            read.lost()
+            raise
+        read.came(found)
+        return answers
+
     def _load_call(self, request: LoadRequest) -> ScriptCall:
         stream_id = request.stream_id
-        keys = (self._keys.events(stream_id), self._keys.snapshot(stream_id), self._keys.erasures())
+        keys = (self._keys.events(stream_id), self._keys.snapshot(stream_id))
         return ScriptCall(self._load, keys, (request.known, request.mark))
 
     def _commit_call(self, commit: Commit) -> ScriptCall:
@@ -151,7 +169,6 @@ class RedisEventStore:
             feed_name(stream_id),
             self._feed_max_length,
             self._deliveries.group if self._deliveries else "",
-            self._erasures,
             commit.mark,
             *commit.events,
             *(part for claim in commit.claims for part in (claim.token, claim.worker_id)),
@@ -197,7 +214,7 @@ def _by_queue(entries: Sequence[QueueEntry]) -> dict[str, list[QueueEntry]]:
 
 
 def _stream(request: LoadRequest, answer: list[Any]) -> Stream:
-    next_sequence, first, payload, events, digest, erasures = answer
+    next_sequence, first, payload, events, digest, mark = answer
     return Stream(
         stream_id=request.stream_id,
         snapshot=None if payload is None else Snapshot(sequence=first, payload=payload),
@@ -205,7 +222,7 @@ def _stream(request: LoadRequest, answer: list[Any]) -> Stream:
         events=tuple(events),
         next_sequence=next_sequence,
         digest=digest,
-        erasures=int(erasures),
+        mark=mark,
     )
 
 

@@ -45,8 +45,8 @@ class ScriptRunner:
     def __init__(self, client: Redis, store: str) -> None:
         self._client, self._store = client, store
 
-    def run(self, calls: Sequence[ScriptCall]) -> list[Any]:
-        """The answers, in order. Calls run one after the other and not as one transaction.
+    def run(self, calls: Sequence[ScriptCall], at_once: bool = False) -> list[Any]:
+        """The answers, in order. Nobody else is served between calls that run `at_once`; one may fail without the rest.
 
         Raises:
             StoreUnavailableError: One of them failed for the state of Redis; those beside it may have run.
@@ -55,18 +55,18 @@ class ScriptRunner:
         if not calls:
             return []
         with translated(self._store):
-            answers = self._send(calls, ())
+            answers = self._send(calls, (), at_once)
             unknown = [index for index, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
             if unknown:
                 again = [calls[index] for index in unknown]
                 texts = tuple(dict.fromkeys(call.script.text for call in again))
-                for index, answer in zip(unknown, self._send(again, texts), strict=True):
+                for index, answer in zip(unknown, self._send(again, texts, at_once), strict=True):
                     answers[index] = answer
         self._raise_worst(answers)
         return answers
 
-    def _send(self, calls: Sequence[ScriptCall], texts: Sequence[str]) -> list[Any]:
-        pipeline = self._client.pipeline(transaction=False)
+    def _send(self, calls: Sequence[ScriptCall], texts: Sequence[str], at_once: bool) -> list[Any]:
+        pipeline = self._client.pipeline(transaction=at_once)
         for text in texts:
             pipeline.script_load(text)
         for call in calls:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from celery import Celery
 from celery.worker.control import inspect_command
-from kombu.exceptions import OperationalError
+from kombu.exceptions import KombuError
 
 from argyll_engine.model.process import ProcessAbout
 
@@ -30,8 +30,22 @@ def about(state: Any, **_arguments: object) -> dict[str, Any]:
     return {"version": version, "time_ms": time.time() * _MS, "queues": sorted(queues)}
 
 
+def broker_fault(app: Celery) -> str:
+    """Why the broker cannot be used, its library missing or a login refused among the reasons; empty if it can."""
+    errors: tuple[type[BaseException], ...] = (KombuError, OSError, ImportError, LookupError)
+    try:
+        with app.connection_for_write() as connection:
+            errors += (*connection.connection_errors, *connection.channel_errors)
+            connection.ensure_connection(max_retries=1, interval_start=0)
+    except errors as exc:
+        return str(exc) or type(exc).__name__
+    return ""
+
+
 def ask_about(app: Celery, patience_seconds: float) -> tuple[ProcessAbout, ...]:
     """What every worker that answers in time tells, by its name. A broker that is away has none."""
+    if broker_fault(app):
+        return ()
     asked_ms, found = time.time() * _MS, dict[str, ProcessAbout]()
 
     def take(reply: dict[str, Any]) -> None:
@@ -44,7 +58,7 @@ def ask_about(app: Celery, patience_seconds: float) -> tuple[ProcessAbout, ...]:
 
     try:
         app.control.broadcast(COMMAND, reply=True, timeout=patience_seconds, callback=take)
-    except (OperationalError, OSError):
+    except (KombuError, OSError):  # it went just now
         return ()
     return tuple(found[name] for name in sorted(found))
 

@@ -21,6 +21,7 @@ from celery.worker.state import task_ready, task_reserved
 from celery.worker.strategy import default
 
 from argyll_engine import log as logs
+from argyll_engine.read_along import ReadAlong
 from argyll_engine.script_runner import Fate
 from argyll_engine.tasks.context import together
 from argyll_engine.work_order import WorkOrder
@@ -49,11 +50,13 @@ class Together:
     Args:
         run: runs a batch.
         settles: whether a commit acknowledges the messages of the orders that it records.
+        along: lets such a commit bring the next messages.
     """
 
-    def __init__(self, run: RunTogether, *, settles: bool) -> None:
+    def __init__(self, run: RunTogether, *, settles: bool, along: ReadAlong | None = None) -> None:
         self._run = run
         self._settles = settles
+        self._along = along or ReadAlong()
 
     def __call__(self, task: Task[Any, Any], app: Celery, consumer: Any, **_: Any) -> Callable[..., Any]:
         """What the consumer hands each message of the task to. Celery calls this for each new connection."""
@@ -61,7 +64,7 @@ class Together:
         after_turn = getattr(consumer.connection.transport, "after_turn", None)
         if after_turn is None or not isinstance(consumer.pool, TaskPool):
             return alone
-        batch = Batch(task, app, consumer, alone, self._run, self._settles)
+        batch = Batch(task, app, consumer, alone, self._run, self._settles, self._along)
         after_turn.append(batch.run)
         return batch.take
 
@@ -77,7 +80,9 @@ class Batch:
         alone: Callable[..., Any],
         run: RunTogether,
         settles: bool,
+        along: ReadAlong,
     ) -> None:
+        self._along = along
         self._consumer = consumer
         self._task = task
         self._app = app
@@ -138,8 +143,9 @@ class Batch:
                 log.exception("batch_member_failed", task_id=request.id)
 
     def _fates(self, members: Sequence[MemberRequest]) -> Sequence[Fate]:
-        orders = [_order(request) for request in members]
-        with together(members):
+        orders = [order_of(request) for request in members]
+        source = members[0].message.channel.next_read if members else lambda: None
+        with together(members), self._along.offered(source):
             fates = iter(self._run([order for order in orders if order is not None]))
         return [Fate.ALONE if order is None else next(fates) for order in orders]
 
@@ -171,7 +177,7 @@ class Batch:
         )
 
 
-def _order(request: MemberRequest) -> WorkOrder | None:
+def order_of(request: MemberRequest) -> WorkOrder | None:
     """What the request asks for; None if its arguments say something else."""
     try:
         flow_id, step_id, token, attempt = request.args

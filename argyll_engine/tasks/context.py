@@ -27,6 +27,9 @@ ARGUMENTS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
 )
 """What the arguments of each task are called in the log, in their order."""
 
+calling: Final[dict[str, Any]] = {}
+"""Tasks of this process whose calls are under way, each by the tag of its message; no thread is theirs."""
+
 _together: ContextVar[Sequence[Any]] = ContextVar("argyll_tasks_together", default=())
 
 
@@ -40,7 +43,8 @@ def task_context(record: logging.LogRecord) -> Mapping[str, object]:
         return _ids(task.request.task, task.request.id, task.request.args)
     fields = fields_of(record)
     token, key = fields.get("token"), fields.get("token") or fields.get("flow_id")
-    about = [request for request in _together.get() if key is not None and key in (request.args or ())]
+    running = _together.get() or tuple(calling.values())
+    about = [request for request in running if key is not None and key in (request.args or ())]
     is_known = len(about) == 1 or (about and token is not None)  # a message may be there twice
     return _ids(about[0].name, about[0].id, about[0].args) if is_known else {}
 

@@ -10,8 +10,10 @@ from collections.abc import Callable, Collection
 from typing import Any, Final
 
 from celery import bootsteps
-from celery.beat import Scheduler
+from celery.beat import ScheduleEntry, Scheduler, SchedulingError
+from kombu.exceptions import OperationalError
 
+from argyll_engine import log as logs
 from argyll_engine.model.vitals import Vitals
 from argyll_engine.progress import PROGRESS, Progress
 
@@ -19,6 +21,12 @@ LOOKS: Final = 4
 """How often an idle worker asks how the queues are, in the time that a message may wait."""
 LONGEST_TICK_SECONDS: Final = 5.0
 """Beat looks at its schedule at least this often, so that its sign of life changes."""
+MOST_WAITING: Final = 100
+"""Beat adds no more to a queue of so many messages."""
+ON_REDIS: Final = "redis"
+"""What transports on Redis call it."""
+
+log = logs.get(__name__)
 
 
 class Watch:
@@ -101,6 +109,35 @@ class WatchedScheduler(Scheduler):
         """Seconds until the next look."""
         note_turn()
         return min(float(super().tick(*args, **kwargs)), LONGEST_TICK_SECONDS)
+
+    def apply_entry(self, entry: ScheduleEntry, producer: Any = None) -> None:
+        """Sends what is due; while the broker is away that is one line, and the next time makes up for it.
+
+        Nothing is sent to a queue in which `MOST_WAITING` wait: nobody takes them, and more would only fill the broker.
+        """
+        try:
+            if self._waiting((entry.options or {}).get("queue", "")) >= MOST_WAITING:
+                log.debug("beat_waits", task=entry.task)
+                return
+            self.apply_async(entry, producer=producer, advance=False)
+        except SchedulingError as exc:
+            cause = exc.__context__
+            if not isinstance(cause, OperationalError):
+                log.exception("beat_failed", task=entry.task)
+            elif self.app.connection_for_write().transport.driver_type == ON_REDIS:
+                log.warning("redis connection lost", error=str(cause), task=entry.task)
+            else:
+                log.warning("broker connection lost", error=str(cause), task=entry.task)
+
+    def _waiting(self, queue: str) -> int:
+        """How many messages wait in a queue; 0 where that is not known: sending will say what is wrong."""
+        with self.app.connection_or_acquire() as connection:
+            try:
+                connection.ensure_connection(max_retries=1, interval_start=0)
+                with connection.channel() as channel:
+                    return int(channel.queue_declare(queue, passive=True).message_count)
+            except (OperationalError, *connection.connection_errors, *connection.channel_errors):
+                return 0
 
 
 def note_turn() -> None:

@@ -18,6 +18,7 @@ from argyll_engine.dispatch import (
 from argyll_engine.errors import TransientError
 from argyll_engine.model.ids import FlowID, StepID, Token
 from argyll_engine.tasks.batches import MemberRequest, Together
+from argyll_engine.tasks.calls import ByPool
 from argyll_engine.wiring import Worker
 
 log = logs.get(__name__)
@@ -37,9 +38,10 @@ def register_tasks(app: Celery, worker: Worker, *, commits_settle: bool = False)
     Args:
         commits_settle: whether a commit acknowledges the messages that caused it.
     """
-    together = Together(worker.runner.run_together, settles=commits_settle)
+    together = Together(worker.runner.run_together, settles=commits_settle, along=worker.along)
+    strategy = ByPool(together, worker.calls, settles=commits_settle)
 
-    @app.task(name=RUN_WORK, bind=True, Strategy=together, Request=MemberRequest, **_WHEN_AWAY)
+    @app.task(name=RUN_WORK, bind=True, Strategy=strategy, Request=MemberRequest, **_WHEN_AWAY)
     def run_work(self: Any, flow_id: str, step_id: str, token: str, attempt: int) -> None:
         """Invoke one attempt of a work item."""
         tag = (self.request.properties or {}).get("delivery_tag", "")
@@ -66,9 +68,9 @@ def register_tasks(app: Celery, worker: Worker, *, commits_settle: bool = False)
         worker.held.release(StepID(step_id), watch)
 
     @app.task(name=CHECK_HEALTH)
-    def check_health() -> None:
+    def check_health(is_first: bool = False) -> None:
         """Begin a round of health checks."""
-        worker.checks.begin()
+        worker.checks.begin(is_first=is_first)
 
     @app.task(name=SWEEP)
     def sweep() -> None:

@@ -18,11 +18,13 @@ from argyll_engine import log as logs
 from argyll_engine.config import EngineConfig
 from argyll_engine.diagnostics_wiring import build_vitals
 from argyll_engine.dispatch import BEAT_QUEUE, CHECK_HEALTH, STEPS_QUEUE, SWEEP, WORK_QUEUE
+from argyll_engine.errors import ConfigError
 from argyll_engine.metrics.signs import FOLDER_VARIABLE, NAME_VARIABLE, Signer
 from argyll_engine.progress import PROGRESS
 from argyll_engine.redaction import Redactor
 from argyll_engine.tasks.about import register_about
 from argyll_engine.tasks.app import make_celery
+from argyll_engine.tasks.calls import last_calls
 from argyll_engine.tasks.context import task_context
 from argyll_engine.tasks.heartbeat import Heartbeat
 from argyll_engine.tasks.progress import LoopTurns, Watch
@@ -41,8 +43,10 @@ CHATTY = ("celery.app.trace", "celery.beat", "celery.worker.strategy")
 def make_worker_app(config: EngineConfig, wish: Wish | None = None) -> Celery:
     """The Celery app with its tasks; its heartbeat begins when a worker is ready to consume.
 
-    `wish` says whether traces are sent, and how.
+    `wish` says whether traces are sent, and how. Raises ConfigError for several flow stores.
     """
+    if config.is_sharded:
+        raise ConfigError(["FLOW_REDIS_ADDR: a worker process serves one; `argyll worker` starts some for each"])
     logs.configure(config.log_settings(SERVICE, with_trace_ids(task_context, wish)))
     if config.log_level != "debug":
         for name in CHATTY:
@@ -62,6 +66,8 @@ def make_worker_app(config: EngineConfig, wish: Wish | None = None) -> Celery:
     worker_ready.connect(_spare_the_collector, weak=False)
     worker_shutting_down.connect(worker.runner.stop, weak=False)
     worker_shutting_down.connect(worker.checks.stop, weak=False)
+    worker_shutting_down.connect(worker.calls.stop, weak=False)
+    celery.steps["worker"].add(last_calls(worker.calls))
     worker_shutdown.connect(heartbeat.stop, weak=False)
     beat_init.connect(partial(_look_at_once, celery), weak=False)
     _show_signs_of_life(config, celery)
@@ -103,8 +109,8 @@ def _spare_the_collector(**_signal: object) -> None:
 
 def _look_at_once(celery: Celery, **_signal: object) -> None:
     """The first sweep and health checks, when beat starts; beat itself would wait for the intervals to pass."""
-    for task in (SWEEP, CHECK_HEALTH):
-        celery.send_task(task, queue=BEAT_QUEUE, ignore_result=True)
+    for task, args in ((SWEEP, ()), (CHECK_HEALTH, (True,))):
+        celery.send_task(task, args, queue=BEAT_QUEUE, ignore_result=True)
 
 
 # Celery repeats on every lost connection that a default of ours will change one day.

@@ -13,7 +13,7 @@ from typing import Final, TypeVar
 from argyll_engine.model.effects import Effect
 from argyll_engine.model.ids import FlowID, StepID, is_canary
 from argyll_engine.model.invocation import Compensation, Failed, Invocation, NotCompleted, Outcome
-from argyll_engine.ports import CompensationClient, Dispatcher, Message, QueueEntry, StepClient
+from argyll_engine.ports import CallClient, CompensationClient, Dispatcher, Message, QueueEntry, StepClient
 from argyll_engine.tracing.flows import ATTEMPT, STEP_TYPE, of_work
 from argyll_engine.tracing.ids import Place, place_of_call, place_of_flow, place_of_step, place_of_work
 from argyll_engine.tracing.port import Kind, Span, Traces
@@ -28,6 +28,11 @@ C = TypeVar("C", Invocation, Compensation)
 def traced_step_client(client: StepClient, traces: Traces | None) -> StepClient:
     """The client, traced where traces are on."""
     return client if traces is None else TracedStepClient(client, traces)
+
+
+def traced_call_client(client: CallClient, traces: Traces | None) -> CallClient:
+    """The client, traced where traces are on."""
+    return client if traces is None else TracedCallClient(client, traces)
 
 
 def traced_compensation_client(client: CompensationClient, traces: Traces | None) -> CompensationClient:
@@ -48,10 +53,31 @@ class TracedStepClient:
 
     def invoke(self, invocation: Invocation) -> Outcome:
         """See StepClient."""
-        work = invocation.flow_id, invocation.step_id, invocation.token
-        place = place_of_call(*work, str(invocation.attempt))
-        above = place_of_work(*work, invocation.attempt)
-        return _traced(self._traces, self._client.invoke, invocation, place, _About("call", above, _called(invocation)))
+        return _traced(self._traces, self._client.invoke, invocation, *_about_call(invocation))
+
+
+class TracedCallClient(TracedStepClient):
+    """Implements `ports.CallClient` around another one."""
+
+    def __init__(self, client: CallClient, traces: Traces) -> None:
+        super().__init__(client, traces)
+        self._calls = client
+
+    def begin(self, invocation: Invocation, done: Callable[[Outcome | Exception], None]) -> None:
+        """See CallClient."""
+        if is_canary(invocation.flow_id):
+            self._calls.begin(invocation, done)
+            return
+        place, about = _about_call(invocation)
+        place = replace(place, flags=self._traces.flags(place.trace_id))
+        start_ns = time.time_ns()
+
+        def ended(outcome: Outcome | Exception) -> None:
+            if not isinstance(outcome, Exception):
+                self._traces.send((_span(invocation, place, about, start_ns, outcome),))
+            done(outcome)
+
+        self._calls.begin(replace(invocation, traceparent=place.header()), ended)
 
 
 class TracedCompensationClient:
@@ -85,7 +111,13 @@ def _traced(traces: Traces, call: Callable[[C], Outcome], asked: C, place: Place
     place = replace(place, flags=traces.flags(place.trace_id))
     start_ns = time.time_ns()
     outcome = call(replace(asked, traceparent=place.header()))
-    span = Span(
+    traces.send((_span(asked, place, about, start_ns, outcome),))
+    return outcome
+
+
+def _span(asked: Invocation | Compensation, place: Place, about: _About, start_ns: int, outcome: Outcome) -> Span:
+    """Of a call that has just ended."""
+    return Span(
         name=f"{about.verb} {asked.step_id}",
         place=place,
         above=about.above,
@@ -99,8 +131,13 @@ def _traced(traces: Traces, call: Callable[[C], Outcome], asked: C, place: Place
         },
         error=outcome.error if isinstance(outcome, Failed | NotCompleted) else "",
     )
-    traces.send((span,))
-    return outcome
+
+
+def _about_call(invocation: Invocation) -> tuple[Place, _About]:
+    """The place of the span of a call, and what it says."""
+    work = invocation.flow_id, invocation.step_id, invocation.token
+    above = place_of_work(*work, invocation.attempt)
+    return place_of_call(*work, str(invocation.attempt)), _About("call", above, _called(invocation))
 
 
 def _called(invocation: Invocation) -> dict[str, str | int]:

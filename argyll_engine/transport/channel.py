@@ -18,7 +18,7 @@ from kombu.log import get_logger
 
 from argyll_engine.transport import scripts
 from argyll_engine.transport.clients import tolerant
-from argyll_engine.transport.consumer import Consumer, Delivery
+from argyll_engine.transport.consumer import Consumer, Delivery, NextRead
 from argyll_engine.transport.message import Message
 from argyll_engine.transport.pace import Pace
 from argyll_engine.transport.qos import QoS as Deliveries
@@ -95,10 +95,13 @@ class Channel(QueueChannel):
             return 0
         if consumer.waiting.is_overdue(self.options.socket_timeout):
             raise ConnectionError("Redis does not answer")
+        if consumer.has_lost:
+            self.recover()
         limit = 0
         if not consumer.ready and not consumer.waiting.pending:
             self._pace.end()
-            limit = self._credit()
+            limit = 0 if consumer.found_nothing else self._credit()
+            consumer.found_nothing = False
         before = len(consumer.ready)
         consumer.read(limit)
         if limit:
@@ -111,6 +114,21 @@ class Channel(QueueChannel):
             if time.monotonic() >= until:
                 break
         return delivered
+
+    def next_read(self) -> NextRead | None:
+        """The next read, for another call to the same Redis to carry; None if there is nothing to read now.
+
+        For whoever runs all messages of a read at once, when they are done but for that call: then room for more is
+        as good as there. Only for the thread that drains events.
+        """
+        consumer, deliveries = self._consumer, self.deliveries
+        if consumer is None or consumer.ready or consumer.waiting.pending or not consumer.queues or consumer.has_lost:
+            return None
+        if "can_consume" in vars(deliveries):  # see _credit
+            return None
+        self._pace.end()
+        limit = min(self._pace.limit, deliveries.prefetch_count or self._pace.limit)
+        return consumer.next_read(limit, self._pace.begin)
 
     def recover(self) -> None:
         """After an outage: go on with all that is this channel's."""
@@ -126,11 +144,6 @@ class Channel(QueueChannel):
         """Note what became of a message; from any thread."""
         if self._consumer is not None:
             self._consumer.settlements.add(settlement)
-
-    def wake(self) -> None:
-        """Let the loop look again, for one more message may be delivered; from any thread."""
-        if self._consumer is not None:
-            self._consumer.settlements.wake()
 
     def _credit(self) -> int:
         deliveries = self.deliveries

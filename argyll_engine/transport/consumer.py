@@ -7,7 +7,7 @@ from the thread that drains events; `settlements` alone may be fed from other th
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -18,7 +18,7 @@ from redis.exceptions import NoScriptError, RedisError, ResponseError
 from argyll_engine.transport import scripts
 from argyll_engine.transport.options import Options
 from argyll_engine.transport.settlements import Settlement, Settlements
-from argyll_engine.transport.wire import GROUP, tag_of
+from argyll_engine.transport.wire import GROUP, Keys, tag_of
 
 MOVED_AT_ONCE: Final = 256
 """Due messages that one read moves into a stream."""
@@ -35,6 +35,18 @@ class Delivery:
     entry_id: str
     payload: bytes
     failed_deliveries: int
+
+
+@dataclass(frozen=True, slots=True)
+class NextRead:
+    """A read that travels with a call of somebody else to the same Redis, who tells one of `came` and `lost`."""
+
+    text: str
+    sha: str
+    keys: Sequence[str]
+    args: Sequence[scripts.Argument]
+    came: Callable[[Any], None]
+    lost: Callable[[], None]
 
 
 class Consumer:
@@ -56,13 +68,13 @@ class Consumer:
         self._options = options
         self._keys = options.keys
         self._queue_of: dict[str, str] = {}
-        self._wait = Wait(client)
-        self._due_at: float | None = None
-
-    @property
-    def waiting(self) -> "Wait":
+        self.waiting = Wait(client)
         """The read that waits for the next message."""
-        return self._wait
+        self._due_at: float | None = None
+        self.found_nothing = False
+        """Whether the last read travelled with another call, and brought nothing."""
+        self.has_lost = False
+        """Whether Redis may have given messages to this consumer that it does not know of."""
 
     def add(self, queue: str, *, kept: bool) -> None:
         """Consume a queue as well; a kept one has the keeper show that its consumer lives."""
@@ -85,7 +97,7 @@ class Consumer:
         self.ready = kept
         with self._client.pipeline(transaction=False) as pipeline:
             for delivery in gone:
-                scripts.add(pipeline, self._untouched(delivery))
+                scripts.add(pipeline, _untouched(self._keys, delivery))
             pipeline.execute()
 
     def seconds_until_due(self) -> float | None:
@@ -109,27 +121,46 @@ class Consumer:
             self.settlements.put_back(settlements)
             raise
         if answer is not None:
-            wait_ms, found = answer
-            self._due_at = None if wait_ms < 0 else time.monotonic() + wait_ms / 1000
-            self._accept(found)
+            self._take_in(answer)
+
+    def next_read(self, limit: int, came: Callable[[int], None]) -> NextRead:
+        """The same read for somebody else's call; `came` hears how many messages it brought."""
+        call = self._take(limit)
+        script = scripts.read_script(call.name)
+
+        def take_in(answer: Any) -> None:
+            before = len(self.ready)
+            self._take_in(answer)
+            self.found_nothing = not answer[1]
+            came(len(self.ready) - before)
+
+        def lose() -> None:
+            self.has_lost = True
+
+        return NextRead(script.text, script.sha, call.keys, call.args, take_in, lose)
+
+    def _take_in(self, answer: Any) -> None:
+        wait_ms, found = answer
+        self._due_at = None if wait_ms < 0 else time.monotonic() + wait_ms / 1000
+        self._accept(found)
 
     def begin_wait(self, seconds: float) -> None:
         """Wait in Redis for the next message, unless a wait is on its way."""
-        if self.queues and not self._wait.pending:
+        if self.queues and not self.waiting.pending:
             streams = [key for queue in self.queues for key in self._streams(queue)]
-            self._wait.begin(self.name, streams, max(int(seconds * 1000), 1))
+            self.waiting.begin(self.name, streams, max(int(seconds * 1000), 1))
 
     def end_wait(self) -> None:
         """Take the answer, which is there or comes in a moment."""
         try:
-            self._accept(self._wait.answer() or ())
+            self._accept(self.waiting.answer() or ())
         except ResponseError as exc:
             self._mend(exc)
 
     def settle_wait(self) -> None:
         """Have no read on its way: what it brought is in `ready`."""
-        if self._wait.pending:
-            self._wait.cut_short()
+        if self.waiting.pending:
+            self.waiting.cut_short()
             self.end_wait()
 
     def recover(self, delivered: Iterable[str]) -> None:
@@ -146,6 +177,7 @@ class Consumer:
             rows = [row for _, rows in found for row in rows]
             lost = [row for row in rows if tag_of(stream, row[0].decode()) not in known]
             self._accept([(stream.encode(), [(entry_id, _flat(fields)) for entry_id, fields in lost if fields])])
+        self.has_lost = False
 
     def close(self) -> None:
         """Send what was settled and give the rest back. Raises RedisError when Redis does not answer."""
@@ -199,10 +231,6 @@ class Consumer:
         ]
         args: list[scripts.Argument] = [GROUP, self.name, self._options.lease_ms, limit, MOVED_AT_ONCE, *priorities]
         return scripts.Call("take", keys, args)
-
-    def _untouched(self, delivery: Delivery) -> scripts.Call:
-        keys = [self._keys.returned(delivery.queue), self._keys.dead(delivery.queue), delivery.stream]
-        return scripts.Call("settle", keys, [GROUP, delivery.entry_id, 0, "", 0])
 
     def _accept(self, found: Iterable[Any]) -> None:
         for name, entries in found:
@@ -280,6 +308,12 @@ class Wait:
             self._connection.send_command("CLIENT", "ID")
             self._client_id = int(self._connection.read_response())
         return self._connection
+
+
+def _untouched(keys: Keys, delivery: Delivery) -> scripts.Call:
+    """Gives a message back that nobody has seen."""
+    places = [keys.returned(delivery.queue), keys.dead(delivery.queue), delivery.stream]
+    return scripts.Call("settle", places, [GROUP, delivery.entry_id, 0, "", 0])
 
 
 def _flat(fields: dict[bytes, bytes]) -> list[bytes]:

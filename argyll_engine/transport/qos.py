@@ -57,10 +57,12 @@ class QoS:
         """It goes back into its queue, which counts as a failed delivery, or to the dead letters."""
         self._settle(delivery_tag, again=requeue, reason="" if requeue else REJECTED)
 
-    def settled_elsewhere(self, delivery_tag: str) -> None:
-        """It is done, and Redis knows: a script of the application has acknowledged it."""
-        if self._delivered.pop(delivery_tag, None) is not None:
-            self.channel.wake()
+    def settled_elsewhere(self, *delivery_tags: str) -> None:
+        """They are done, and Redis knows: a script of the application has acknowledged them."""
+        known = [tag for tag in delivery_tags if self._delivered.pop(tag, None) is not None]
+        consumer = self.channel.consumer
+        if known and consumer is not None:
+            consumer.settlements.wake()  # one more message may be delivered
 
     def restore_unacked(self) -> None:
         """All go back into their queues."""

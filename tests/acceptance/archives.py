@@ -4,7 +4,7 @@
 So no flow of another test goes.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,12 +34,13 @@ class ArchivePlace:
 
     client: Client
     without_archive: Client
-    archiver: Archiver
+    archivers: Sequence[Archiver]
     variables: dict[str, str]
 
     def archive(self, flow_id: str) -> None:
         """Put an ended flow with its children into the archive."""
-        assert self.archiver.archive(FlowID(flow_id)), f"{flow_id} was not archived"
+        archived = [archiver.archive(FlowID(flow_id)) for archiver in self.archivers]
+        assert any(archived), f"{flow_id} was not archived"
 
 
 @contextmanager
@@ -49,8 +50,9 @@ def archive_beside(stack: Stack, url: str) -> Iterator[ArchivePlace]:
     with pytest.MonkeyPatch.context() as environment, stack.second_api(**variables) as client:
         for name, value in CREDENTIALS.items():
             environment.setenv(name, value)
-        archiver = build_archiver(stack.config, archiver_config(variables))
-        yield ArchivePlace(client=client, without_archive=stack.client, archiver=archiver, variables=variables)
+        numbers = range(1, len(stack.config.shards) + 1)
+        archivers = [build_archiver(stack.config.of_shard(n), archiver_config(variables)) for n in numbers]
+        yield ArchivePlace(client=client, without_archive=stack.client, archivers=archivers, variables=variables)
 
 
 @contextmanager

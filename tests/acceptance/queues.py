@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What lies in the broker, and taking it away, once for each kind of broker that a stack can have."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
@@ -60,6 +60,30 @@ class ListQueues:
         """See `Queues`."""
         with self._open() as client:
             return client.rpop(self._prefix + queue) is not None
+
+
+class QueuesOfShards:
+    """Of several brokers, one a flow shard."""
+
+    def __init__(self, shards: Sequence[Queues]) -> None:
+        self._shards = shards
+
+    def lose(self, *queues: str) -> int:
+        """See `Queues`."""
+        return sum(shard.lose(*queues) for shard in self._shards)
+
+    def forget_deliveries(self, *queues: str) -> None:
+        """See `Queues`."""
+        for shard in self._shards:
+            shard.forget_deliveries(*queues)
+
+    def is_idle(self, *queues: str) -> bool:
+        """See `Queues`."""
+        return all(shard.is_idle(*queues) for shard in self._shards)
+
+    def take(self, queue: str) -> bool:
+        """See `Queues`."""
+        return any(shard.take(queue) for shard in self._shards)
 
 
 class StreamQueues:

@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,12 @@ from argyll_engine.store.connect import connect
 from argyll_engine.tasks.app import make_celery
 from tests.acceptance.client import Client, eventually
 from tests.acceptance.part import Part, base_environment, free_port
-from tests.acceptance.queues import ListQueues, Queues, StreamQueues
+from tests.acceptance.queues import ListQueues, Queues, QueuesOfShards, StreamQueues
 from tests.acceptance.rabbit import RabbitPart, RabbitQueues
 from tests.contract.redis_server import bundled_server
 
+SHARDS_VARIABLE = "ARGYLL_TEST_SHARDS"
+"""How many flow shards each stack has, each a Redis of its own; without it flows are where the catalog is."""
 LEASE_SECONDS = 2.0
 """Long enough for a busy machine to refresh it in time."""
 GRACE_SECONDS = 1.0
@@ -63,11 +66,15 @@ class RedisPart(Part):
 class Stack:
     """Redis, API, workers and beat. What a test has killed, `mend` starts again."""
 
-    def __init__(self, folder: Path, broker: RedisPart | None = None, **variables: str) -> None:
+    def __init__(
+        self, folder: Path, broker: RedisPart | None = None, shards: int | None = None, **variables: str
+    ) -> None:
         self.redis = RedisPart(folder / "redis")
         self.broker: RedisPart | RabbitPart | None = broker
         if broker is None and os.environ.get(BROKER_VARIABLE) == "rabbitmq":
             self.broker = RabbitPart(folder / "rabbit")
+        count = shards if shards is not None else int(os.environ.get(SHARDS_VARIABLE, "0"))
+        self.shards = tuple(RedisPart(folder / f"shard{number}") for number in range(1, count + 1))
         environment = base_environment() | self._variables(folder) | variables
         self.config = EngineConfig.from_env(environment)
         self.log = folder / "argyll.log"
@@ -83,7 +90,7 @@ class Stack:
         address = f"unix://{self.redis.socket}"
         return self._broker_variables() | {
             "ENGINE_REDIS_ADDR": address,
-            "FLOW_REDIS_ADDR": address,
+            "FLOW_REDIS_ADDR": ",".join(f"unix://{shard.socket}" for shard in self.shards) or address,
             "API_HOST": "127.0.0.1",
             "API_PORT": str(free_port()),
             "WORKER_LEASE": f"{LEASE_SECONDS}s",
@@ -105,7 +112,7 @@ class Stack:
 
     def mend(self) -> None:
         """Start whatever does not run, and wait until the API answers."""
-        for server in filter(None, (self.redis, self.broker)):
+        for server in filter(None, (self.redis, self.broker, *self.shards)):
             server.start()
         for part in (self.api, *self.workers.values(), self.beat):
             part.start()
@@ -147,25 +154,38 @@ class Stack:
             part.stop()
 
     def kill_redis(self) -> None:
-        """Kill the flow store's Redis."""
-        self.redis.kill()
+        """Kill the Redis of both stores, and those of the shards."""
+        for server in (self.redis, *self.shards):
+            server.kill()
+
+    def lose_everything(self) -> None:
+        """Forget all that the stores kept; only while they are not running."""
+        for server in (self.redis, *self.shards):
+            server.lose_everything()
 
     def start_redis(self) -> None:
-        """Start it again with what it kept."""
-        self.redis.start()
+        """Start them again with what they kept."""
+        for server in (self.redis, *self.shards):
+            server.start()
 
     def stop(self) -> None:
         """End all, the servers last."""
         for part in (self.beat, self.api, *self.workers.values()):
             part.stop()
-        for server in filter(None, (self.redis, self.broker)):
+        for server in filter(None, (self.redis, self.broker, *self.shards)):
             server.kill()
 
     # ---- looking inside ----
 
     @contextmanager
+    def engine_redis(self) -> Iterator[Redis]:
+        """A client of the engine store's Redis."""
+        with connect(self.config.engine_redis) as client:
+            yield client
+
+    @contextmanager
     def flow_redis(self) -> Iterator[Redis]:
-        """A client of the flow store's Redis."""
+        """A client of the flow store's Redis; of several the first."""
         with connect(self.config.flow_redis) as client:
             yield client
 
@@ -183,6 +203,9 @@ class Stack:
             return RabbitQueues(self.broker.url)
         if self.broker:
             return ListQueues(self.broker_redis, "")
+        if self.shards:
+            opened = [partial(connect, shard) for shard in self.config.shards]
+            return QueuesOfShards([StreamQueues(client, self.config.queue_key_prefix) for client in opened])
         kind = StreamQueues if self.config.on_streams else ListQueues
         return kind(self.broker_redis, self.config.queue_key_prefix)
 
@@ -205,9 +228,11 @@ class Stack:
 
     def due_at_ms(self, flow_id: str) -> float | None:
         """When recovery looks at a flow again; every look moves it."""
-        with self.flow_redis() as client:
-            score: Any = client.zscore(self.due_key, flow_id)
-        return None if score is None else float(score)
+        scores: list[Any] = []
+        for shard in self.config.shards:
+            with connect(shard) as client:
+                scores.append(client.zscore(self.due_key, flow_id))
+        return next((float(score) for score in scores if score is not None), None)
 
     def await_looks(self, flow_id: str, count: int) -> None:
         """Wait until recovery has looked at a flow so many times."""
@@ -233,7 +258,8 @@ def _argyll(*words: str) -> tuple[str, ...]:
 
 def _serves(client: Client) -> bool:
     try:
-        return client.get("/health").status == 200 and client.get("/engine/step").status == 200
+        stores = client.get("/engine/step"), client.post("/engine/flow/query", {"limit": 1})
+        return client.get("/health").status == 200 and all(answer.status == 200 for answer in stores)
     except OSError:
         return False
 

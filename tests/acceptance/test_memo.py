@@ -174,7 +174,7 @@ def test_a_retry_is_a_call(client: Client, services: StepServices) -> None:
 
 def remembered(stack: Stack) -> int:
     """How many results are kept in the store."""
-    with stack.flow_redis() as redis:
+    with stack.engine_redis() as redis:
         count: Any = redis.hlen(f"{{{stack.config.engine_redis.prefix}}}:memo")
     return int(count)
 
@@ -199,7 +199,7 @@ def test_a_lost_memory_fails_nothing(stack: Stack, client: Client, services: Ste
     endpoint = services["memo-broken"].answers(Reply(body={"out": 1}))
     client.register(sync("memo-broken", endpoint.url, attributes(["n"], ["out"]), memoizable=True))
     key = f"{{{stack.config.engine_redis.prefix}}}:memo"
-    with stack.flow_redis() as redis:
+    with stack.engine_redis() as redis:
         redis.delete(key, f"{key}:order")
         redis.set(key, "of another type")
         try:

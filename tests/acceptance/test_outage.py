@@ -3,6 +3,8 @@
 
 import threading
 
+from argyll_engine.config import RedisConfig
+from argyll_engine.store.connect import connect
 from argyll_engine.store.keys import Keys
 from tests.acceptance.client import eventually, request
 from tests.acceptance.folding import faults_of_log, fold
@@ -29,8 +31,9 @@ REQUESTS = [
 
 
 def is_back(stack: Stack) -> bool:
-    """Whether the API reads from Redis again."""
-    return stack.client.get("/engine/step").status == 200
+    """Whether the API reads from every Redis again."""
+    answers = stack.client.get("/engine/step"), stack.client.get("/engine/flow")
+    return all(answer.status == 200 for answer in answers)
 
 
 def test_api_says_that_it_is_away_and_recovers(stack: Stack) -> None:
@@ -116,7 +119,7 @@ def test_redis_that_comes_back_empty_is_believed(stack: Stack) -> None:
     client.register(STEP)
     client.await_end(client.start("forgotten", ["quick"]))
     stack.kill_redis()
-    stack.redis.lose_everything()
+    stack.lose_everything()
     stack.start_redis()
     eventually("the return of the API", lambda: is_back(stack))
     assert (404, []) == (client.get("/engine/flow/forgotten").status, client.get("/engine/step").json["steps"])
@@ -129,7 +132,11 @@ def test_redis_that_comes_back_empty_is_believed(stack: Stack) -> None:
 
 
 def is_numbered(stack: Stack) -> bool:
-    """Whether both stores say which form their keys have."""
-    prefixes = (stack.config.engine_redis.prefix, stack.config.flow_redis.prefix)
-    with stack.flow_redis() as redis:
-        return all(redis.exists(Keys(prefix).schema()) for prefix in prefixes)
+    """Whether all stores say which form their keys have."""
+    stores = (stack.config.engine_redis, *stack.config.shards)
+    return all(_has_number(store) for store in stores)
+
+
+def _has_number(store: RedisConfig) -> bool:
+    with connect(store) as redis:
+        return bool(redis.exists(Keys(store.prefix).schema()))

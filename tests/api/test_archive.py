@@ -8,11 +8,11 @@ from flask.testing import FlaskClient
 
 from argyll_api.app import create_app
 from argyll_api.config import ApiConfig
-from argyll_archiver.archive import FlowArchive
 from argyll_engine.archive_changes import ArchiveAccess
 from argyll_engine.wiring import assemble_engine
 from tests.api.described import Description
 from tests.unit.archiver.archiving import Archiving
+from tests.unit.archiver.reading import PlainArchive
 
 PATHS = ("/engine/flow/a", "/engine/flow/a/status", "/engine/flow/a/events")
 
@@ -26,7 +26,7 @@ def place() -> Archiving:
 @pytest.fixture
 def api(place: Archiving) -> FlaskClient:
     """A client of a process that reads the archive."""
-    return a_client(place, ArchiveAccess(archive=FlowArchive(place.sink, "p/")))
+    return a_client(place, ArchiveAccess(archive=PlainArchive(place.sink, "p/")))
 
 
 def a_client(place: Archiving, access: ArchiveAccess | None = None) -> FlaskClient:

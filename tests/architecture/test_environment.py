@@ -16,6 +16,8 @@ ENTRY_POINTS = (
     "argyll_engine/tasks/worker.py",
     "argyll_archiver/beat.py",
     "argyll_archiver/worker.py",
+    # The library of metrics asks the environment when it is imported; what it names its files by is known there only.
+    "argyll_engine/metrics/places.py",
 )
 ARCHIVING = {row.name for row in ARCHIVE_VARIABLES}
 """These are on a page of their own."""

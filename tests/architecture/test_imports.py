@@ -86,19 +86,28 @@ ENGINE = (
     Rule("compensator", (*SHELL, "policy", "executor", "held_work", "projections")),
     Rule("child_flows", (*SHELL, "plan", "policy", "executor", "memo", "projections")),
     Rule("patience", ("errors", "log")),
+    Rule("read_along", ()),
     Rule("work_order", ("model", "policy", "errors", "executor", "log")),
+    Rule("wanted_states", ("model", "projections", "work_order")),
+    Rule(
+        "call_runner",
+        (
+            *("model", "policy", "ports", "errors", "log", "executor", "held_work", "memo", "patience", "projections"),
+            *("script_runner", "wanted_states", "work_order"),
+        ),
+    ),
     Rule(
         "script_runner",
         (
             *("model", "policy", "ports", "errors", "log", "executor", "held_work", "memo", "patience", "projections"),
-            *("script_health", "work_order"),
+            *("read_along", "script_health", "wanted_states", "work_order"),
         ),
     ),
     Rule(
         "work_runner",
         (
             *("model", "policy", "ports", "errors", "log", "child_flows", "executor", "held_work", "memo", "patience"),
-            *("projections", "script_health", "script_runner", "work_order"),
+            *("projections", "read_along", "script_health", "script_runner", "work_order"),
         ),
     ),
     Rule("script_trial", ("model", "ports", "errors")),
@@ -118,6 +127,7 @@ ENGINE = (
     Rule("transport.message", (), ("kombu", "msgspec")),
     Rule("transport*", (), ("kombu", "redis")),  # for any Celery application; knows nothing of the engine
     Rule("store.metered", (*ADAPTER, "metrics", "progress"), ("prometheus_client",)),
+    Rule("store.redis", (*ADAPTER, "read_along"), ("redis",)),
     Rule("store.*", ADAPTER, ("redis",)),
     Rule("scripting.ale.*"),  # a language of its own, which knows nothing of the engine
     Rule("scripting.lua", ADAPTER, ("lupa",)),
@@ -125,12 +135,17 @@ ENGINE = (
     Rule("scripting.jpath*", ADAPTER, ("jsonpath",)),
     Rule("scripting.metered", (*ADAPTER, "metrics")),
     Rule("scripting.*", ADAPTER),
-    Rule("invoke.http", ADAPTER, ("urllib3",)),
+    Rule("invoke.exchange", (), ("httptools",)),
     Rule("invoke.metered", (*ADAPTER, "metrics", "progress")),
     Rule("invoke.*", ADAPTER, ("msgspec",)),
     # entry
-    Rule("tasks.progress", ("model", "progress"), ("celery",)),
-    Rule("tasks.batches", ("log", "script_runner", "work_order"), ("celery",)),
+    Rule("tasks.progress", ("log", "model", "progress"), ("celery", "kombu")),
+    Rule(
+        "tasks.calls",
+        ("call_runner", "log", "read_along", "script_runner", "work_order"),
+        ("celery",),
+    ),
+    Rule("tasks.batches", ("log", "read_along", "script_runner", "work_order"), ("celery",)),
     Rule(
         "tasks.*",
         (
@@ -150,7 +165,7 @@ ENGINE = (
         ),
         ("celery", "kombu"),
     ),
-    Rule("wiring", ("*",), ("celery",)),
+    Rule("wiring", ("*",), ("celery", "redis")),
     Rule("diagnostics_wiring", ("*",)),
     Rule("", ()),  # the package itself
 )
@@ -168,7 +183,7 @@ API = (
     Rule("cli.ale*", ("scripting",), ("click",)),
     Rule("cli.dead_letters", ("config", "transport"), ("click", "redis")),
     Rule("cli.patience", ("metrics",)),
-    Rule("cli.metrics_folder", ("log", "metrics"), ("prometheus_client",)),
+    Rule("cli.metrics_folder", ("log", "metrics")),
     Rule("cli.probe_server", ("config", "diagnostics_wiring", "log", "metrics", "policy")),
     Rule("cli.up", ("config", "metrics", "variable"), ("click",)),
     Rule("cli.workers", ("config", "metrics"), ("click",)),
@@ -189,8 +204,9 @@ API = (
             "tracing",
         ),
     ),
-    Rule("cli.doctor", ("policy",), ("click",)),
-    Rule("cli.backup", ("backup", "config", "errors", "ports", "store"), ("click",)),
+    Rule("cli.doctor", ("config", "policy"), ("click",)),
+    Rule("cli.shards", ("config", "variable"), ("click",)),
+    Rule("cli.backup", ("backup", "config", "errors", "model", "ports", "store"), ("click",)),
     Rule("cli.migrate", ("config", "errors", "store"), ("click",)),
     Rule("cli.*", ("config", "errors", "log", "model"), ("click", "rich")),
     Rule("schemas.*", ("model", "errors", "codec"), ("marshmallow",)),
@@ -218,9 +234,9 @@ ARCHIVER = (
     Rule("sinks.quick_put", (), ("botocore", "urllib3")),
     Rule("sinks.*", ("errors",)),
     Rule("archive", ("errors", "model")),
-    Rule("reader", ("model",)),
+    Rule("reader", ("errors", "model")),
     Rule("inspection", ("errors", "model", "ports")),
-    Rule("retention", ("archive_changes", "errors", "log", "model", "ports")),
+    Rule("retention", ("archive_changes", "errors", "model", "ports")),
     Rule("meter", ("log", "metrics", "model")),
     Rule("batches", ("errors", "model", "ports")),
     Rule("archiver", ("errors", "model", "ports")),
@@ -233,7 +249,7 @@ ARCHIVER = (
             *("ports", "projections", "store"),
         ),
     ),
-    Rule("worker", ("config", "tasks"), ("celery",)),
+    Rule("worker", ("config", "log", "tasks"), ("celery",)),
     Rule("beat", ("dispatch", "tasks"), ("celery",)),
     Rule("", ()),
 )
@@ -245,7 +261,7 @@ COMPOSERS = ("argyll_api.wsgi", "argyll_api.cli.")
 
 LATE = {
     "argyll_archiver.sinks.opening": {"argyll_archiver.sinks.s3"},
-    "argyll_api.cli.metrics_folder": {"argyll_engine.metrics.instruments", "prometheus_client"},
+    "argyll_api.cli.metrics_folder": {"argyll_engine.metrics.instruments", "argyll_engine.metrics.places"},
     "argyll_api.cli.probe_server": {"argyll_engine.diagnostics_wiring", "argyll_engine.metrics.page"},
     "argyll_api.cli.serve": {"uvicorn", "uvicorn.supervisors", "argyll_api.wsgi"},
 }

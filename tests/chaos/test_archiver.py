@@ -2,6 +2,7 @@
 """Archivers die, stores fail: afterwards every flow is there with the identical events, none lost or doubled."""
 
 import errno
+import json
 import os
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from redis import Redis
@@ -25,6 +27,7 @@ from tests.acceptance.client import eventually
 from tests.chaos.archive_flows import LEASE_SECONDS, Flows
 from tests.chaos.dying_archiver import STAGES
 from tests.chaos.flaky_s3 import Fault, FlakyS3, cut_off, error, keeps_half, silence, sometimes
+from tests.chaos.full_disk import FREE_BLOCKS
 from tests.contract.redis_server import RedisServer
 
 ROOT = Path(__file__).parents[2]
@@ -173,7 +176,7 @@ def test_a_redis_that_restarts_loses_and_doubles_nothing(server: RedisServer, cl
 
 
 def test_a_full_disk_loses_and_doubles_nothing(client: Redis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What did not fit stays live, and no part of it stays on the disk."""
+    """Though it shows only when a file is brought to the disk: what did not fit stays live, and no part of it stays."""
     flows, sink, sync, room = (
         Flows.put(client, ROOTS),
         FileSink(FileTarget(directory=str(tmp_path / "a"))),
@@ -195,6 +198,39 @@ def test_a_full_disk_loses_and_doubles_nothing(client: Redis, tmp_path: Path, mo
     room[0] = 10_000
     archive_all(flows, archiver)
     assert [] == flows.faults(sink)
+
+
+MOUNT = ("unshare", "--user", "--map-root-user", "--mount", "sh", "-c")
+"""Runs a command where it may mount what it likes, and nobody else sees it; needs no rights of ours."""
+SMALL_DISK = 'mount -t tmpfs -o size=64k tmpfs "$0"'
+
+
+def test_a_disk_that_is_really_full_loses_and_doubles_nothing(client: Redis, tmp_path: Path) -> None:
+    """A file system of 64 KiB has room for three objects; when there is more, the others follow."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run([*MOUNT, SMALL_DISK, str(disk)], check=False, capture_output=True).returncode:
+        pytest.skip("this machine lets nobody mount a file system of their own")
+    flows = Flows.put(client, ROOTS)
+    found = on_a_full_disk(client, disk, [*MOUNT, f'{SMALL_DISK} && exec "$@"', str(disk)], "disk")
+    assert {"faults": [], "archived": FREE_BLOCKS, "left_over": []} == found["full"]
+    assert {"faults": [], "archived": len(flows.logs)} == found["then"]
+
+
+def test_files_that_may_not_grow_lose_and_double_nothing(client: Redis, tmp_path: Path) -> None:
+    """The kernel refuses the write itself, as on a full disk or beyond a quota."""
+    flows = Flows.put(client, ROOTS)
+    found = on_a_full_disk(client, tmp_path, [], "limit")
+    assert {"faults": [], "archived": 0, "left_over": []} == found["full"]
+    assert {"faults": [], "archived": len(flows.logs)} == found["then"]
+
+
+def on_a_full_disk(client: Redis, folder: Path, around: list[str], how: str) -> Any:
+    """What an archiver found there, in a process of its own."""
+    socket = client.connection_pool.connection_kwargs["path"]
+    command = [*around, sys.executable, "-m", "tests.chaos.full_disk", socket, str(folder), how]
+    done = subprocess.run(command, cwd=ROOT, check=True, timeout=120, stdout=subprocess.PIPE)
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 def test_archivers_share_the_work(client: Redis, tmp_path: Path) -> None:

@@ -78,7 +78,7 @@ def test_archived_flows_are_listed(place: Place) -> None:
     """Oldest first; by beginning and day too."""
     rows = json.loads(run("list", "--json").output)
     assert (list(FLOWS), {"completed"}) == ([row["id"] for row in rows], {row["status"] for row in rows})
-    assert "v1/" in run("list").output
+    assert "v2/" in run("list").output
     assert ["f2"] == [row["id"] for row in json.loads(run("list", "--prefix", "f2", "--json").output)]
     day = rows[0]["deactivated_at"][:10]
     ranges = [

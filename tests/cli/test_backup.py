@@ -225,6 +225,17 @@ def test_a_restore_that_did_not_end_is_not_started_on(
         check_stores(EngineConfig.from_env(target))
     again = _backup(target, "restore", place)
     assert (2, True) == (again.exit_code, "of a restore that did not end" in again.stderr)
+    copied = _backup(target, "create", place, "--name", "half")
+    assert (2, True) == (copied.exit_code, "part of a restore that did not end" in copied.stderr)
+    assert ["half"] != _backup(target, "list", place).stdout.split()[-1:]
+
+
+@pytest.mark.parametrize("name", ["../x", "a/b", "/x", "..", ".", "a\\b", ""])
+def test_a_backup_has_a_name_of_one_folder(source: Variables, tmp_path: Path, name: str) -> None:
+    """It lands below its place and nowhere else."""
+    created = _backup(source, "create", str(tmp_path / "backups"), "--name", name)
+    assert (2, True) == (created.exit_code, created.stderr.startswith("argyll: --name")), created.output
+    assert ["source"] == sorted(path.name for path in tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("damage", ["cut", "changed", "missing", "manifest", "unfinished"])

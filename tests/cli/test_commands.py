@@ -13,6 +13,7 @@ from click.testing import CliRunner
 
 from argyll_api.cli import main
 from argyll_api.cli.archiver import archiver_children
+from argyll_api.cli.shards import Served
 from argyll_api.cli.workers import Fleet, worker_children
 from argyll_engine.config import EngineConfig
 
@@ -103,7 +104,7 @@ def test_the_tree_has_what_the_distribution_names() -> None:
 
 def test_each_archiver_process_serves_its_queue_alone() -> None:
     """By a name of its own, with the app that has the tasks of archiving."""
-    first, second = archiver_children(EngineConfig(), 2, "box")
+    first, second = archiver_children(Served(config=EngineConfig(), environment={}), 2, "box")
     assert ("archiver", "archiver2") == (first.name, second.name)
     assert {"argyll_archiver.worker:app", "archiver@box", "archive"} <= set(first.argv)
 

@@ -62,9 +62,10 @@ def test_the_plain_form_can_be_read_by_a_shell() -> None:
             ],
         ),
         (
-            {"FLOW_REDIS_ADRESS": "x", "FLOW_REDIS_": "y", "DEV_MODE": "z"},
+            {"FLOW_REDIS_ADRESS": "x", "FLOW_REDIS_": "y", "DEV_MODE": "z", "WORKER_LEAS": "1s"},
             0,
             [
+                "argyll: WORKER_LEAS is read by nobody; did you mean WORKER_LEASE?",
                 "argyll: FLOW_REDIS_ADRESS is read by nobody; did you mean FLOW_REDIS_ADDR?",
                 "the configuration is sound",
             ],

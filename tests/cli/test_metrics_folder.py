@@ -2,12 +2,14 @@
 """The folder in which the processes of one command count."""
 
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from argyll_api.cli import metrics_folder as under_test
 from argyll_api.cli.metrics_folder import metrics_folder
+from argyll_engine.log import fields_of
 from argyll_engine.metrics.signs import FOLDER_VARIABLE
 
 
@@ -34,8 +36,11 @@ def test_what_a_killed_command_has_left_is_removed_and_what_is_in_use_stays(tmp_
         assert (False, True, True) == (left.exists(), Path(first).exists(), Path(second).exists())
 
 
-def test_without_a_place_there_is_no_folder(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Processes count for themselves then."""
-    monkeypatch.setattr(under_test, "_root", lambda: "")
+def test_without_a_place_there_is_no_folder(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    """Processes count for themselves then, and nobody notices one that hangs: a line says both."""
+    monkeypatch.setattr(under_test, "IN_MEMORY", "/nowhere")
+    monkeypatch.setattr(tempfile, "tempdir", "/nowhere")
     with metrics_folder() as folder:
         assert ("", False) == (folder, FOLDER_VARIABLE in os.environ)
+    (line,) = caplog.records
+    assert ("metrics_not_shared", True) == (line.message, "hang" in str(fields_of(line)["effect"]))

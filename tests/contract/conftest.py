@@ -2,7 +2,7 @@
 """The stores under test, once on memory and once on a real Redis, each test on keys of its own."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,12 @@ from argyll_engine.store.memory import (
 )
 from argyll_engine.store.memory_archive import MemoryArchiveJobs, MemoryArchiveStore
 from argyll_engine.store.redis import RedisEventStore
+from argyll_engine.store.sharded.archive import ShardedArchiveStore
+from argyll_engine.store.sharded.events import ShardedEventStore
+from argyll_engine.store.sharded.guard import Guard
+from argyll_engine.store.sharded.index import ShardedFlowIndex
+from argyll_engine.store.sharded.leases import ShardedHeldFlows, ShardedWorkLeases
+from argyll_engine.store.sharded.shards import Shard, Shards
 from tests.contract.redis_server import RedisServer
 
 _PREFIXES = (f"test:{number}" for number in count())
@@ -94,14 +100,29 @@ def client(redis_server: RedisServer) -> Iterator[Redis]:
         yield client
 
 
-@pytest.fixture(params=["memory", "redis"])
+SHARDED = ("test_event_store", "test_flow_index", "test_held_flows", "test_work_leases")
+"""The modules whose stores there are over shards too; an archiver and a feed are of one shard."""
+ONE_STORE = ("test_due_flows_come_longest_overdue_first",)
+"""Tests of what shards do not promise together."""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Each test of stores runs on each backend."""
+    if "backend" in metafunc.fixturenames:
+        is_sharded = metafunc.module.__name__.rpartition(".")[2] in SHARDED
+        is_sharded = is_sharded and metafunc.function.__name__ not in ONE_STORE
+        kinds = ["memory", "redis", *(["sharded"] if is_sharded else [])]
+        metafunc.parametrize("backend", kinds, indirect=True)
+
+
+@pytest.fixture
 def backend(request: pytest.FixtureRequest) -> Backend:
     """Each backend in turn."""
     if request.param == "memory":
         return _memory_backend()
     client = request.getfixturevalue("client")
     assert isinstance(client, Redis)
-    return redis_backend(client)
+    return redis_backend(client) if request.param == "redis" else sharded_backend(client)
 
 
 def _memory_backend() -> Backend:
@@ -117,6 +138,35 @@ def _memory_backend() -> Backend:
         archive=MemoryArchiveStore(memory),
         jobs=MemoryArchiveJobs(memory),
         memory=memory,
+    )
+
+
+def sharded_backend(client: Redis) -> Backend:
+    """The stores of flows on three shards, one of which was added later, and whatever is no flow's on one of them."""
+    parts = [redis_backend(client) for _ in range(3)]
+    names = ("a", "b", "c")
+    shards = Shards(
+        [
+            Shard(
+                name=name,
+                guard=Guard(name, client.ping),
+                flows=part.store,
+                index=part.index,
+                archive=part.archive,
+                held=part.held,
+                leases=part.leases,
+            )
+            for name, part in zip(names, parts, strict=True)
+        ],
+        lambda: {frozenset("ab"), frozenset(names)},
+    )
+    return replace(
+        parts[0],
+        store=ShardedEventStore(shards),
+        index=ShardedFlowIndex(shards),
+        leases=ShardedWorkLeases(shards),
+        held=ShardedHeldFlows(shards),
+        archive=ShardedArchiveStore(shards),
     )
 
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What both stores keep of archiving: leases, digests in the place of logs, restoring, erasing."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from argyll_engine.model.digest import FlowDigest
+from argyll_engine.model.digest import EndedFlow, FlowDigest, KeptFlow, ObjectPlace, RestoredFlow, SeenFlow
 from argyll_engine.model.flow import FlowStatus
 from argyll_engine.model.ids import FlowID, flow_stream
 from argyll_engine.model.listing import FlowQuery, FlowStanding
-from argyll_engine.ports import EndedFlow, LoadRequest, RestoredFlow, SequenceConflict
+from argyll_engine.ports import LoadRequest, SequenceConflict
 from argyll_engine.store.archive import RedisArchiveStore
 from tests.contract.commits import a_commit, an_index, commit_one, load_one, some_events
 from tests.contract.conftest import Backend, redis_backend
@@ -23,6 +23,7 @@ CHILD = FlowID("a:step:t1")
 EVENTS = 3
 LEASE_MS = 60_000
 LABELS: Mapping[str, str] = {"team": "red"}
+PLACE = ObjectPlace(target="s3://bucket", key="archived/v1/x")
 
 
 def _at(at_ms: int) -> datetime:
@@ -58,6 +59,17 @@ def _archived(backend: Backend, *flow_ids: FlowID) -> None:
     """Flows in the state that a finished archiver leaves."""
     backend.jobs.hold("me", flow_ids, LEASE_MS)
     assert all(backend.jobs.replace("me", [_digest(flow_id) for flow_id in flow_ids]))
+
+
+def _seen(backend: Backend, *flow_ids: str, **labels: str) -> list[SeenFlow]:
+    """Flows as somebody sees them now, live or archived."""
+    flows = []
+    for flow_id, kept in zip(flow_ids, backend.archive.kept([FlowID(each) for each in flow_ids]), strict=True):
+        events = backend.store.read_log(flow_stream(flow_id))
+        digest = kept.digest or _digest(flow_id, event_count=len(events), labels=labels)
+        mark = events[-1] if events else b""
+        flows.append(SeenFlow(digest=digest, is_archived=kept.digest is not None, mark=mark, objects=kept.objects))
+    return flows
 
 
 # ---- candidates and leases -------------------------------------------------------------------
@@ -239,7 +251,7 @@ def test_a_child_is_replaced_as_well(backend: Backend) -> None:
 
 
 def _restored(flow_id: str, count: int = EVENTS) -> RestoredFlow:
-    return RestoredFlow(digest=_digest(flow_id), events=some_events(count))
+    return RestoredFlow(digest=_digest(flow_id, event_count=count), events=some_events(count), place=PLACE)
 
 
 def test_a_restored_flow_is_as_it_was(backend: Backend) -> None:
@@ -301,7 +313,7 @@ def test_a_long_log_is_restored_whole(backend: Backend) -> None:
     digest = _digest("a", event_count=1_000)
     backend.jobs.hold("me", [A], LEASE_MS)
     backend.jobs.replace("me", [digest])
-    assert backend.archive.restore([RestoredFlow(digest=digest, events=some_events(1_000))], 0)
+    assert backend.archive.restore([RestoredFlow(digest=digest, events=some_events(1_000), place=PLACE)], 0)
     assert some_events(1_000) == backend.store.read_log(flow_stream(A))
 
 
@@ -315,7 +327,7 @@ def test_an_erased_flow_is_as_if_it_had_never_been(backend: Backend) -> None:
     _ended(backend, "b", team="red")
     _archived(backend, A)
     backend.jobs.hold("me", [B], LEASE_MS)
-    backend.archive.erase({A: LABELS, CHILD: {}, B: LABELS}, {"what": "erased"})
+    assert backend.archive.erase(_seen(backend, A, CHILD, B, **LABELS), {"what": "erased"})
     assert ((), None, None) == (backend.index.all_flows(), backend.index.standing(A), backend.index.standing(CHILD))
     assert ((None,), ((),), 0) == (
         tuple(backend.archive.digests([A])),
@@ -332,9 +344,76 @@ def test_a_running_flow_is_not_erased(backend: Backend) -> None:
     """Its id is in use again; nor is any that was to go with it, and nothing is recorded."""
     _ended(backend, "a", team="red")
     commit_one(backend.store, a_commit("b", index=an_index("b")))
-    assert not backend.archive.erase({A: LABELS, B: {}}, {"what": "erased"})
+    seen = _seen(backend, A, B, **LABELS)
+    commit_one(backend.store, a_commit("b", expected=1))
+    assert not backend.archive.erase(seen, {"what": "erased"})
     assert (2, ()) == (len(backend.index.all_flows()), tuple(backend.archive.audit("", 1)))
-    assert backend.archive.erase({A: LABELS}, {"what": "erased"})
+    assert backend.archive.erase(seen[:1], {"what": "erased"})
+
+
+def _reused(backend: Backend) -> None:
+    """The id is that of another flow, as long as the one before."""
+    assert backend.archive.erase(_seen(backend, A), {"what": "erased"})
+    commit = replace(a_commit("a", index=an_index("a", "completed")), events=(b"1", b"2", b"3"))
+    commit_one(backend.store, commit)
+
+
+def _gone_and_reused_archived(backend: Backend) -> None:
+    _reused(backend)
+    backend.jobs.hold("me", [A], LEASE_MS)
+    assert all(backend.jobs.replace("me", [_digest("a", at_ms=6_000)]))
+
+
+def _back(backend: Backend) -> None:
+    assert backend.archive.restore([_restored("a")], 0)
+
+
+@pytest.mark.parametrize(
+    ("was_archived", "change"),
+    [
+        (False, _reused),
+        (False, _gone_and_reused_archived),
+        (False, lambda backend: _archived(backend, A)),
+        (True, _reused),
+        (True, _gone_and_reused_archived),
+        (True, _back),
+    ],
+)
+def test_only_the_flow_that_was_seen_is_erased(
+    backend: Backend, was_archived: bool, change: Callable[[Backend], None]
+) -> None:
+    """Neither a newer one under its id, nor one that was archived or brought back meanwhile and must be looked at."""
+    _ended(backend, "a")
+    if was_archived:
+        _archived(backend, A)
+    seen = _seen(backend, A)
+    change(backend)
+    there = backend.index.all_flows()
+    assert not backend.archive.erase(seen, {"what": "erased"})
+    assert (there, True) == (backend.index.all_flows(), backend.archive.erase(_seen(backend, A), {"what": "erased"}))
+
+
+def test_a_newer_flow_is_not_restored_to_an_older_one(backend: Backend) -> None:
+    """Whoever restores names the digest that it has read the events of."""
+    _ended(backend, "a")
+    _archived(backend, A)
+    older = _restored("a")
+    _gone_and_reused_archived(backend)
+    assert (False, ()) == (backend.archive.restore([older], 0), backend.store.read_log(flow_stream(A)))
+
+
+def test_a_flow_keeps_the_places_of_its_former_objects(backend: Backend) -> None:
+    """Each once, live and archived again, until it is erased."""
+    _ended(backend, "a")
+    other = ObjectPlace(target="file:///a b", key="v2/x")
+    for place in (PLACE, other, PLACE):
+        _archived(backend, A)
+        assert backend.archive.restore([replace(_restored("a"), place=place)], 0)
+    assert (KeptFlow(objects=(PLACE, other)),) == tuple(backend.archive.kept([A]))
+    _archived(backend, A)
+    assert (KeptFlow(digest=_digest("a"), objects=(PLACE, other)),) == tuple(backend.archive.kept([A]))
+    assert backend.archive.erase(_seen(backend, A), {"what": "erased"})
+    assert (KeptFlow(),) == tuple(backend.archive.kept([A]))
 
 
 def test_each_erased_flow_loses_its_own_labels(backend: Backend) -> None:
@@ -342,7 +421,8 @@ def test_each_erased_flow_loses_its_own_labels(backend: Backend) -> None:
     labels = {A: {"team": "red", "of": "a"}, B: {"of": "b", "team": "red"}, C: {"team": "red"}}
     for flow_id in labels:
         _ended(backend, flow_id, **labels[flow_id])
-    assert backend.archive.erase({A: labels[A], B: labels[B]}, {"what": "erased"})
+    seen = [*_seen(backend, A, **labels[A]), *_seen(backend, B, **labels[B])]
+    assert backend.archive.erase(seen, {"what": "erased"})
     _ended(backend, "a")
     _ended(backend, "b")
     found = [
@@ -353,8 +433,8 @@ def test_each_erased_flow_loses_its_own_labels(backend: Backend) -> None:
 
 def test_erasures_are_recorded(backend: Backend) -> None:
     """In their order, to be read from any place."""
-    backend.archive.erase({A: {}}, {"flow_id": "a"})
-    backend.archive.erase({B: {}}, {"flow_id": "b", "by": "ü"})
+    backend.archive.erase(_seen(backend, A), {"flow_id": "a"})
+    backend.archive.erase(_seen(backend, B), {"flow_id": "b", "by": "ü"})
     first, second = backend.archive.audit("", 10)
     assert ({"flow_id": "a"}, {"flow_id": "b", "by": "ü"}) == (first.members, second.members)
     assert ([second], [first]) == (
@@ -377,7 +457,7 @@ def test_archiving_works_on_a_full_redis(client: Redis) -> None:
         assert (True,) == tuple(backend.jobs.replace("me", [_digest("a")]))
         backend.jobs.rest("me", [B], 0)
         assert (B,) == tuple(backend.jobs.take_over("you", 1, LEASE_MS))
-        backend.archive.erase({C: {}}, {"flow_id": "c"})
+        assert backend.archive.erase(_seen(backend, C), {"flow_id": "c"})
     finally:
         client.config_set("maxmemory", 0)
     assert ([_digest("a")], [B]) == (

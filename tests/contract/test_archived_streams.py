@@ -6,9 +6,10 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from redis import Redis
 
 from argyll_engine.codec import digest_from_text
-from argyll_engine.model.digest import FlowDigest
+from argyll_engine.model.digest import FlowDigest, ObjectPlace, RestoredFlow, SeenFlow
 from argyll_engine.model.flow import FlowStatus
 from argyll_engine.model.ids import FlowID, flow_stream
 from argyll_engine.model.listing import FlowPage, FlowQuery, FlowStanding, Sort
@@ -17,12 +18,11 @@ from argyll_engine.ports import (
     Committed,
     LoadRequest,
     LogRange,
-    RestoredFlow,
     SequenceConflict,
     Snapshot,
 )
 from tests.contract.commits import a_commit, an_index, commit_one, load_one
-from tests.contract.conftest import Backend
+from tests.contract.conftest import Backend, redis_backend
 
 FLOW = FlowID("wf")
 STREAM = flow_stream(FLOW)
@@ -62,15 +62,32 @@ def archive(backend: Backend, flow_id: str, status: str = "completed") -> None:
     assert [True] == list(backend.jobs.replace("me", [a_digest(flow_id, status)]))
 
 
+def erase(backend: Backend, flow_id: str) -> None:
+    """A live flow, for good."""
+    events = backend.store.read_log(flow_stream(flow_id))
+    seen = SeenFlow(digest=a_digest(flow_id, event_count=len(events)), is_archived=False, mark=events[-1])
+    assert backend.archive.erase([seen], {"what": "erased"})
+
+
 # ---- logs ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("known", "first"), [(0, 0), (2, 0), (EVENTS, EVENTS), (EVENTS + 1, 0)])
-def test_a_load_of_an_archived_flow_gives_its_digest(backend: Backend, known: int, first: int) -> None:
-    """And no events. Who has all of them may keep what it has; a part of them is of no use."""
+@pytest.mark.parametrize(
+    ("known", "mark", "first"),
+    [
+        (0, b"", 0),
+        (2, b'{"sequence":1}', 0),
+        (EVENTS, b'{"sequence":2}', EVENTS),
+        (EVENTS, b'{"sequence":x}', 0),
+        (EVENTS, b"", 0),
+        (EVENTS + 1, b"", 0),
+    ],
+)
+def test_a_load_of_an_archived_flow_gives_its_digest(backend: Backend, known: int, mark: bytes, first: int) -> None:
+    """And no events. Who has all of them and names the last may keep them: any others are those of another flow."""
     end(backend, FLOW)
     archive(backend, FLOW)
-    stream = load_one(backend.store, LoadRequest(stream_id=STREAM, known=known))
+    stream = load_one(backend.store, LoadRequest(stream_id=STREAM, known=known, mark=mark))
     assert ((), None, first, EVENTS) == (stream.events, stream.snapshot, stream.first_sequence, stream.next_sequence)
     assert stream.digest is not None
     assert a_digest(FLOW) == digest_from_text(stream.digest)
@@ -101,41 +118,43 @@ def test_an_archived_flow_keeps_no_snapshot(backend: Backend) -> None:
     assert load_one(backend.store, LoadRequest(stream_id=STREAM)).snapshot is None
 
 
-def test_loads_say_how_often_flows_were_erased(backend: Backend) -> None:
-    """Those of any stream, so that everybody hears of it."""
+def test_a_flow_that_was_archived_by_a_former_version_is_not_taken_for_a_known_one(client: Redis) -> None:
+    """Beside its digest nothing says how its last event began."""
+    backend = redis_backend(client)
     end(backend, FLOW)
-    before = load_one(backend.store, LoadRequest(stream_id=flow_stream("other"))).erasures
-    backend.archive.erase({FLOW: {}}, {"what": "erased"})
-    assert before + 1 == load_one(backend.store, LoadRequest(stream_id=flow_stream("other"))).erasures
+    archive(backend, FLOW)
+    (snapshot,) = client.keys("*snapshot")  # type: ignore[misc]  # sync
+    client.hdel(snapshot, "mark")
+    request = LoadRequest(stream_id=STREAM, known=EVENTS, mark=b'{"sequence":2}')
+    assert 0 == load_one(backend.store, request).first_sequence
 
 
-def test_a_commit_that_rests_on_what_was_before_an_erasure_is_decided_again(backend: Backend) -> None:
-    """The flow may be another one under the same id, and as long as the one before."""
-    load_one(backend.store, LoadRequest(stream_id=STREAM))
+def test_a_load_says_how_the_last_event_begins_that_it_does_not_bring(backend: Backend) -> None:
+    """That of a log which is all in its snapshot: without it nobody could tell the log from another one."""
     end(backend, FLOW)
-    backend.archive.erase({FLOW: {}}, {"what": "erased"})
-    commit_one(backend.store, a_commit(FLOW, index=an_index(FLOW)))
-    commit = a_commit(FLOW, expected=1)
-    assert SequenceConflict(next_sequence=1, missed=()) == commit_one(backend.store, commit)
-    load_one(backend.store, LoadRequest(stream_id=STREAM))
-    assert Committed(next_sequence=2) == commit_one(backend.store, commit)
+    backend.store.save_snapshot(STREAM, Snapshot(sequence=EVENTS, payload=b"x"))
+    stream = load_one(backend.store, LoadRequest(stream_id=STREAM))
+    assert ((), b'{"sequence":2}') == (stream.events, stream.mark)
+    known = LoadRequest(stream_id=STREAM, known=EVENTS, mark=stream.mark)
+    assert (EVENTS, ()) == (load_one(backend.store, known).first_sequence, load_one(backend.store, known).events)
 
 
-def test_a_commit_that_names_the_event_it_saw_outlives_erasures_of_other_flows(backend: Backend) -> None:
-    """Its flow is the one that it was decided on, whatever else was erased meanwhile."""
-    first = commit_one(backend.store, a_commit(FLOW, index=an_index(FLOW)))
-    load_one(backend.store, LoadRequest(stream_id=STREAM))
-    backend.archive.erase({FlowID("other"): {}}, {"what": "erased"})
-    (event,) = backend.store.read_log(STREAM)
-    marked = replace(a_commit(FLOW, expected=1), mark=event[:9])
-    assert (Committed(next_sequence=1), Committed(next_sequence=2)) == (first, commit_one(backend.store, marked))
+def test_erasing_one_flow_changes_nothing_for_another(backend: Backend) -> None:
+    """Whoever knows the other one still gets only what is new of it."""
+    end(backend, FLOW)
+    end(backend, "other")
+    request = LoadRequest(stream_id=STREAM, known=EVENTS, mark=b'{"sequence":2}')
+    before = load_one(backend.store, request)
+    erase(backend, "other")
+    assert before == load_one(backend.store, request)
+    assert Committed(next_sequence=EVENTS + 1) == commit_one(backend.store, a_commit(FLOW, expected=EVENTS))
 
 
 def test_the_feed_tells_of_an_erased_flow(backend: Backend) -> None:
     """By a sequence that no event has, so that nobody takes the next flow of the id for the one before."""
     end(backend, FLOW)
     after = backend.feed.end([]).position
-    backend.archive.erase({FLOW: {}}, {"what": "erased"})
+    erase(backend, FLOW)
     (note,) = backend.feed.read(after, 1).notes
     assert (STREAM, ERASED_SEQUENCE) == (note.stream_id, note.first_sequence)
     assert [None] == list(backend.feed.events([LogRange(stream_id=STREAM, first_sequence=0, next_sequence=EVENTS)]))
@@ -211,5 +230,7 @@ def test_a_restored_flow_is_where_it_was_in_lists(backend: Backend) -> None:
     events = backend.store.read_log(STREAM)
     archive(backend, FLOW)
     assert before == backend.index.query(FlowQuery())
-    assert backend.archive.restore([RestoredFlow(digest=a_digest(FLOW), events=events)], LEASE_MS)
+    assert backend.archive.restore(
+        [RestoredFlow(digest=a_digest(FLOW), events=events, place=ObjectPlace(target="", key=""))], LEASE_MS
+    )
     assert before == backend.index.query(FlowQuery(archived=False))

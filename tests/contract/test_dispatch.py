@@ -3,7 +3,6 @@
 
 import base64
 import json
-import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -13,7 +12,6 @@ from uuid import UUID
 
 import pytest
 from celery import Celery
-from celery.contrib.testing.worker import start_worker
 from redis import Redis
 
 from argyll_engine.config import EngineConfig, RedisConfig
@@ -26,6 +24,7 @@ from argyll_engine.ports import Commit, Dispatcher, IndexChange, Message, QueueE
 from argyll_engine.store.redis import RedisEventStore
 from argyll_engine.tasks.app import make_celery, queue_key_prefix
 from tests.contract.redis_server import RedisServer
+from tests.contract.worker import NotingWorker
 
 NOW = datetime(2026, 7, 15, 10, 0, tzinfo=UTC)
 LONGEST_WAIT_SECONDS = 60.0
@@ -98,19 +97,10 @@ def test_a_worker_runs_what_a_commit_put_into_the_queue(
     app: Celery, shared: SharedRedisDispatcher, config: EngineConfig, client: Redis
 ) -> None:
     """Messages that a commit wrote arrive at a real worker's task, in order, and are acknowledged."""
-    received: list[tuple[object, ...]] = []
-    enough = threading.Event()
-
-    def run_work(*args: object) -> None:
-        received.append(args)
-        if len(received) == 3:
-            enough.set()
-
-    app.task(name=RUN_WORK, shared=False)(run_work)
+    worker = NotingWorker(app, 3)
     messages = [replace(RUN, args=("flow-1", "step-1", "token-1", attempt)) for attempt in range(3)]
     commit(client, config, shared.seal(messages))
-    with start_worker(app, pool="solo", queues=["work"], perform_ping_check=False, shutdown_timeout=20):
-        assert enough.wait(20)
+    received = worker.run()
     prefix = queue_key_prefix(config)
     left = client.llen(prefix + "work"), client.hlen(prefix + "unacked"), client.zcard(prefix + "unacked_index")
     assert ([("flow-1", "step-1", "token-1", attempt) for attempt in range(3)], (0, 0, 0)) == (received, left)

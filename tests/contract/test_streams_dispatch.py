@@ -2,7 +2,6 @@
 """Messages on our own transport: what a commit writes is what Celery would have sent, and workers run it."""
 
 import json
-import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -10,11 +9,10 @@ from typing import Any
 
 import pytest
 from celery import Celery
-from celery.contrib.testing.worker import start_worker
 from redis import Redis
 
 from argyll_engine.config import EngineConfig
-from argyll_engine.dispatch import RUN_WORK, CeleryDispatcher, StreamsDispatcher
+from argyll_engine.dispatch import RUN_WORK, StreamsDispatcher
 from argyll_engine.model.flow import FlowStatus
 from argyll_engine.model.ids import FlowID, flow_stream
 from argyll_engine.ports import Commit, Committed, IndexChange, Message, QueueEntry, SequenceConflict
@@ -22,6 +20,7 @@ from argyll_engine.store.redis import RedisEventStore, StreamDeliveries
 from argyll_engine.tasks.app import make_celery
 from argyll_engine.transport.wire import GROUP, Keys, split_tag, tag_of
 from tests.contract.redis_server import RedisServer
+from tests.contract.worker import NotingWorker
 
 RUN = Message(task=RUN_WORK, queue="work", args=("flow-1", "step-1", "token-1", 2))
 
@@ -91,26 +90,28 @@ def read(payload: bytes) -> Any:
     return message | {"body": json.loads(message["body"])}
 
 
+@pytest.mark.parametrize(("goes_first", "priority"), [(True, 0), (False, 3)])
 def test_a_committed_message_equals_a_sent_one(
-    app: Celery, streams: StreamsDispatcher, config: EngineConfig, client: Redis, keys: Keys
+    streams: StreamsDispatcher, config: EngineConfig, client: Redis, keys: Keys, goes_first: bool, priority: int
 ) -> None:
-    """Both lie in the same stream with the same fields."""
-    CeleryDispatcher(app, 60.0).publish([RUN])
-    assert isinstance(commit(client, config, streams.seal([RUN])), Committed)
-    (_, sent), (_, committed) = client.xrange(keys.stream("work"))
+    """Both lie in the same stream with the same fields; what goes first, in the one that is read first."""
+    message = replace(RUN, goes_first=goes_first)
+    streams.publish([message])
+    assert isinstance(commit(client, config, streams.seal([message])), Committed)
+    (_, sent), (_, committed) = client.xrange(keys.stream("work", priority))
     assert list(sent) == list(committed) == [b"m"]
     assert read(sent[b"m"]) == read(committed[b"m"])
 
 
 def test_a_committed_delay_equals_a_sent_one(
-    app: Celery, streams: StreamsDispatcher, config: EngineConfig, client: Redis, keys: Keys
+    streams: StreamsDispatcher, config: EngineConfig, client: Redis, keys: Keys
 ) -> None:
     """A message with an ETA waits in the sorted set, in one piece however far it is, and consumers hear of it."""
     eta = datetime.now(UTC).replace(microsecond=0) + timedelta(days=400)
     later = replace(RUN, eta=eta)
     with client.pubsub() as heard:
         heard.subscribe(keys.wake())
-        CeleryDispatcher(app, timedelta(days=500).total_seconds()).publish([later])
+        streams.publish([later])
         commit(client, config, streams.seal([replace(later, eta=eta - timedelta(seconds=1)), later]))
         types = [message["type"] for _ in range(4) if (message := heard.get_message(timeout=0.5))]
     assert ["subscribe", "message", "message"] == types
@@ -138,19 +139,10 @@ def test_a_worker_runs_what_a_commit_put_into_the_queue(
     app: Celery, streams: StreamsDispatcher, config: EngineConfig, client: Redis, keys: Keys
 ) -> None:
     """Messages that a commit wrote, delayed ones too, arrive at a real worker's task, and are acknowledged."""
-    received: list[tuple[object, ...]] = []
-    enough = threading.Event()
-
-    def run_work(*args: object) -> None:
-        received.append(args)
-        if len(received) == 3:
-            enough.set()
-
-    app.task(name=RUN_WORK, shared=False)(run_work)
+    worker = NotingWorker(app, 3)
     soon = datetime.now(UTC) + timedelta(seconds=0.5)
     messages = [replace(RUN, args=("f", "s", "t", n), eta=soon if n == 0 else None) for n in range(3)]
     commit(client, config, streams.seal(messages))
-    with start_worker(app, pool="solo", queues=["work"], perform_ping_check=False, shutdown_timeout=20):
-        assert enough.wait(20)
+    received = worker.run()
     assert [("f", "s", "t", 1), ("f", "s", "t", 2), ("f", "s", "t", 0)] == received
     assert (0, 0) == (client.xlen(keys.stream("work")), client.zcard(keys.delayed("work")))

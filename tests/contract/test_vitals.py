@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """How a deployment is, read from a real Redis: stores, queues with the age of what waits, workers, flows."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -136,6 +137,17 @@ def _cause(error: str) -> str:
     return "No such file" if "No such file" in error else error
 
 
+def test_a_canary_of_a_killed_process_is_found_by_the_next(client: Redis) -> None:
+    """One that began a moment ago may be at work; one of long ago is nobody's."""
+    old, young, own = (FlowID(f"{CANARY_PREFIX}{n}") for n in range(3))
+    now_ms = time.time() * 1_000
+    client.zadd("{p}:canaries", {old: now_ms - 61_000, young: now_ms - 30_000})
+    remains = RedisRemains(client, "p")
+    assert (old,) == remains.begin(own)
+    remains.forget(old)
+    assert ((), {young.encode(), own.encode()}) == (remains.begin(own), set(client.zrange("{p}:canaries", 0, -1)))
+
+
 def test_nothing_of_a_canary_remains(client: Redis) -> None:
     """Its keys and entries go; those of others stay."""
     flow_id = FlowID(CANARY_PREFIX + "1")
@@ -145,6 +157,7 @@ def test_nothing_of_a_canary_remains(client: Redis) -> None:
     client.hset("{p}:idx:status", mapping={flow_id: "active", "other": "active"})
     client.zadd("{p}:due", {flow_id: 1})
     client.sadd("{p}:flow::family", flow_id)
+    client.zadd("{p}:canaries", {flow_id: 1})
     RedisRemains(client, "p").forget(flow_id)
     assert [b"{p}:idx:status"] == client.keys("*")
     assert {b"other": b"active"} == client.hgetall("{p}:idx:status")

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The Helm chart, rendered by Helm itself and held against the schemas of Kubernetes. Nothing runs here."""
 
+import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import kubernetes_validate
 import pytest
 import yaml
@@ -104,6 +107,42 @@ def test_services_and_monitors_select_what_is_there(name: str) -> None:
     for budget in _of_kind(resources, "PodDisruptionBudget").values():
         wanted = budget["spec"]["selector"]["matchLabels"].items()
         assert 1 == len([name for name, have in labels.items() if wanted <= have.items()])
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("replicas=3", "replicas"),
+        ("replicaCount=three", "replicaCount"),
+        ("mode=single", "mode"),
+        ("service.type=Public", "type"),
+        ("service.port=80000", "port"),
+        ("worker.processes=2", "processes"),
+        ("ingress.enabled=perhaps", "enabled"),
+        ("image.repository=", "repository"),
+        ("image.pullPolicy=Sometimes", "pullPolicy"),
+        ("archiver.bucketUrl=ftp://x", "bucketUrl"),
+        ("monitoring.serviceMonitor.interval=often", "interval"),
+        ("redis=null", "redis"),
+    ],
+)
+def test_a_value_that_is_none_is_refused_with_its_name(setting: str, said: str) -> None:
+    """Before anything is installed; the schema of the values says what there is."""
+    words = (tool("helm"), "template", "shop", str(CHART), "--set", setting)
+    ended = subprocess.run(words, capture_output=True, text=True, timeout=120, check=False)
+    assert (1, True) == (ended.returncode, "values.schema.json" in ended.stderr or "schema" in ended.stderr)
+    assert said in ended.stderr, ended.stderr
+
+
+def test_every_value_has_its_line_in_the_schema() -> None:
+    """None of the top level and none of a component is forgotten, and none is there that the chart does not have."""
+    schema = json.loads((CHART / "values.schema.json").read_text("utf-8"))
+    values = yaml.safe_load((CHART / "values.yaml").read_text("utf-8"))
+    assert set(values) == set(schema["properties"]) - {"global"}
+    for name, value in values.items():
+        known = schema["properties"][name].get("properties")
+        assert known is None or set(value) == set(known), name
+    jsonschema.validate(values, schema)
 
 
 # ---- what the values do ----------------------------------------------------------------------

@@ -3,10 +3,13 @@
 
 import base64
 import re
+import socket
 import ssl
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Thread
 
 import pytest
 import urllib3
@@ -46,10 +49,17 @@ def _answers(stack: Stack) -> bool:
 @pytest.fixture(scope="module")
 def port(api: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """Where nginx listens with the example, on addresses and files of this machine."""
-    nginx, folder, port = tool("nginx"), tmp_path_factory.mktemp("nginx"), free_port()
+    with _nginx(tmp_path_factory.mktemp("nginx"), api, api) as port:
+        yield port
+
+
+@contextmanager
+def _nginx(folder: Path, *apis: str) -> Iterator[int]:
+    """The port of an nginx before two addresses."""
+    nginx, port = tool("nginx"), free_port()
     (folder / "users").write_text("clerk:{PLAIN}secret\n", encoding="utf-8")
     page = folder / "nginx.conf"
-    page.write_text(_on_this_machine(folder, api, port), encoding="utf-8")
+    page.write_text(_on_this_machine(folder, apis, port), encoding="utf-8")
     words = [nginx, "-p", str(folder), "-c", str(page), "-e", "stderr", "-g", "pid nginx.pid; daemon off;"]
     with (folder / "log").open("wb") as log, subprocess.Popen(words, stderr=log) as process:
         try:
@@ -59,9 +69,10 @@ def port(api: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
             process.terminate()
 
 
-def _on_this_machine(folder: Path, api: str, port: int) -> str:
+def _on_this_machine(folder: Path, apis: Sequence[str], port: int) -> str:
     text = (DEPLOY / "nginx/argyll.conf").read_text("utf-8")
-    text = re.sub(r"server 10\.0\.0\.\d+:8080", f"server {api}", text)
+    for number, api in enumerate(apis, start=11):
+        text = text.replace(f"server 10.0.0.{number}:8080", f"server {api}")
     text = text.replace("listen 80;", f"listen 127.0.0.1:{free_port()};").replace("listen 443", f"listen {port}")
     text = re.sub(r"/etc/nginx/argyll/tls\.\w+", str(SELF_SIGNED), text)
     text = text.replace("/etc/nginx/argyll/users", str(folder / "users"))
@@ -113,6 +124,31 @@ def test_the_websocket_goes_through(port: int) -> None:
         assert "subscribed" in socket.recv(timeout=30)
     with pytest.raises(InvalidStatus, match="401"), connect(url, ssl=trusting, proxy=None):
         pass
+
+
+class Dying:
+    """A server that reads a request and ends without an answer, like a process that is killed."""
+
+    def __init__(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
+        self.seen: list[bytes] = []
+        Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        while True:
+            connection, _ = self._listener.accept()
+            with connection:
+                self.seen.append(connection.recv(65_536).split(b" ")[0])
+
+
+def test_a_post_that_was_cut_off_goes_to_the_other_api(api: str, tmp_path: Path) -> None:
+    """The client sees the answer of the API that lives, whichever of the two was asked first."""
+    dying, headers = Dying(), KEY | {"Content-Type": "application/json"}
+    with _nginx(tmp_path, dying.address, api) as port:
+        webhook = "/webhook/no-flow/no-step/no-token"
+        statuses = [_status(port, webhook, "POST", b"{}", **headers) for _ in range(4)]
+        assert (True, True) == (b"POST" in dying.seen, {400, 404} >= set(statuses)), (dying.seen, statuses)
 
 
 def test_compose_has_a_configuration_that_nginx_takes(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 """What people do to archived flows: restoring and erasing them, and what the audit log says of it."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -16,6 +17,7 @@ from argyll_engine.errors import (
 from argyll_engine.model.flow import FlowStatus
 from argyll_engine.model.ids import FlowID, Name
 from argyll_engine.model.listing import FlowQuery
+from argyll_engine.wiring import assemble_engine
 from tests.unit.archiver.archiving import STEP, Archiving
 from tests.unit.archiver.reading import REST, an_archived, another_engine
 
@@ -90,6 +92,31 @@ def test_only_flows_that_are_there_are_restored(engine: Engine) -> None:
         engine.archive.restore(FlowID("nobody"))
 
 
+def test_a_child_that_never_was_is_not_restored(place: Archiving, engine: Engine) -> None:
+    """Though its root is archived; that stays where it is."""
+    an_archived(place, "a")
+    with pytest.raises(FlowNotFoundError):
+        engine.archive.restore(FlowID("a:never:was"))
+    assert engine.queries.flow_status(A).is_archived
+
+
+@pytest.mark.parametrize("ask", ["restore", "flow", "flow_log"])
+def test_a_flow_that_is_erased_while_it_is_read_was_never_there(place: Archiving, engine: Engine, ask: str) -> None:
+    """Its object is gone when its digest has been read: that is no damage."""
+    an_archived(place, "a")
+    get = place.sink.get
+
+    def erase_before(key: str) -> bytes | None:
+        place.sink.get = get  # type: ignore[method-assign]
+        another_engine(place).archive.erase(A)
+        return get(key)
+
+    place.sink.get = erase_before  # type: ignore[method-assign]
+    asked = {"restore": engine.archive.restore, "flow": engine.queries.flow, "flow_log": engine.queries.flow_log}
+    with pytest.raises(FlowNotFoundError):
+        asked[ask](A)
+
+
 # ---- erasing ---------------------------------------------------------------------------------
 
 
@@ -129,6 +156,77 @@ def test_an_erased_id_may_be_used_again(ended: str, place: Archiving, engine: En
         new = reader.queries.flow(A)
         assert (FlowStatus.COMPLETED, ("new",)) == (new.status, new.init[IN])
         assert not set(old.executions[STEP].work_items) & set(new.executions[STEP].work_items)
+
+
+def test_erasing_one_flow_leaves_what_processes_have_of_others(place: Archiving, engine: Engine) -> None:
+    """Nothing of those is read again, neither from the store nor from the archive."""
+    an_archived(place, "a")
+    place.end("b")
+    knowing = another_engine(place)
+    for flow_id in (A, B):
+        knowing.queries.flow(flow_id)
+    place.end("c")
+    engine.archive.erase(FlowID("c"))
+    del place.sink.got_keys[:]
+    assert (A, B) == (knowing.queries.flow(A).id, knowing.queries.flow(B).id)
+    assert [] == place.sink.got_keys
+
+
+def test_former_objects_are_erased_wherever_objects_go_now(place: Archiving, engine: Engine) -> None:
+    """A flow that was restored, and archived again under another prefix."""
+    an_archived(place, "a")
+    engine.archive.restore(A)
+    place.config = replace(place.config, prefix="q/")
+    place.pass_time(REST.total_seconds() + 1)
+    archiver = place.another_archiver()
+    assert 1 == archiver.sweep() + archiver.finish()
+    now = another_engine(place, "q/")
+    assert 2 == len(place.sink.objects)
+    assert (A,) == now.archive.restore(A)
+    assert ((A,), {}) == (now.archive.erase(A), place.sink.objects)
+
+
+def test_the_object_of_a_restored_flow_cannot_be_erased_without_an_archive(place: Archiving, engine: Engine) -> None:
+    """Rather nothing is erased than half of it."""
+    an_archived(place, "a")
+    engine.archive.restore(A)
+    without = assemble_engine(place.workshop.config, place.workshop.parts_of_another_process())
+    with pytest.raises(ArchiveUnavailableError, match="no archive is configured"):
+        without.archive.erase(A)
+    assert ((A,), {}) == (engine.archive.erase(A), place.sink.objects)
+
+
+def test_a_flow_that_is_archived_while_it_is_erased_is_erased_all_the_same(place: Archiving, engine: Engine) -> None:
+    """What was seen is no longer so; it is looked at again."""
+    place.end("a")
+
+    def archive_once(key: str) -> None:
+        place.sink.before_delete = lambda key: None
+        assert 1 == place.archiver.sweep()
+
+    place.sink.before_delete = archive_once
+    assert ((A,), {}) == (engine.archive.erase(A), place.sink.objects)
+    assert not engine.queries.list_flows()
+
+
+@pytest.mark.parametrize(("is_running", "error"), [(True, FlowNotEndedError), (False, FlowNotFoundError)])
+def test_a_newer_flow_of_the_id_is_not_hit(
+    place: Archiving, engine: Engine, is_running: bool, error: type[Exception]
+) -> None:
+    """The one that was meant is gone by then, and the newer one runs, or has ended as well."""
+    an_archived(place, "a")
+
+    def use_again(key: str) -> None:
+        place.sink.before_delete = lambda key: None
+        another_engine(place).archive.erase(A)
+        place.workshop.engine.start_flow(A, (STEP,), {}, {})
+        if not is_running:
+            place.workshop.deliver_all()
+
+    place.sink.before_delete = use_again
+    with pytest.raises(error):
+        engine.archive.erase(A)
+    assert place.log("a")
 
 
 def test_the_audit_log_says_what_was_erased(place: Archiving, engine: Engine) -> None:
@@ -185,7 +283,7 @@ def test_a_flow_that_is_erased_while_it_is_archived_leaves_no_object(place: Arch
     place.end("a", "b")
 
     def erase_once(key: str) -> None:
-        if "/a." in key:
+        if "/a~" in key:
             engine.archive.erase(A)
 
     place.sink.before_put = erase_once

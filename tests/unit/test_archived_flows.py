@@ -17,6 +17,7 @@ from argyll_engine.errors import (
     FlowExistsError,
     WorkItemNotFoundError,
 )
+from argyll_engine.model.commands import StartFlow
 from argyll_engine.model.digest import FlowDigest
 from argyll_engine.model.flow import FlowStatus
 from argyll_engine.model.ids import FlowID, Name, StepID, Token
@@ -203,3 +204,23 @@ def test_every_event_that_is_served_is_whole(place: Archiving, engine: Engine) -
     logs = an_archived(place, "a")
     served = [decode(event) for event in engine.queries.flow_log(A).events]
     assert list(range(len(logs["a"]))) == [event["sequence"] for event in served]
+
+
+@pytest.mark.parametrize("then", ["restored", "erased"])
+def test_a_start_that_meets_an_archived_flow_which_is_gone_a_moment_later_is_decided_again(
+    place: Archiving, engine: Engine, monkeypatch: pytest.MonkeyPatch, then: str
+) -> None:
+    """It goes through: as a repeat of the flow that came back, or as the first of its id."""
+    an_archived(place, "a")
+    look = engine._archived.check_repeat
+
+    def look_late(command: StartFlow) -> bool:
+        monkeypatch.setattr(engine._archived, "check_repeat", look)
+        change = engine.archive.restore if then == "restored" else engine.archive.erase
+        assert (A,) == change(A)
+        return look(command)
+
+    monkeypatch.setattr(engine._archived, "check_repeat", look_late)
+    engine.start_flow(A, (STEP,), {}, {})
+    status = FlowStatus.COMPLETED if then == "restored" else FlowStatus.ACTIVE
+    assert FlowStanding(status=status) == engine.queries.flow_status(A)

@@ -144,9 +144,9 @@ def test_a_fault_names_variable_value_and_range(environment: dict[str, str], fau
 def test_what_is_no_redis_address_is_refused(address: str) -> None:
     """An address is one host and port, or a URL of a known scheme with all it needs."""
     expected = (
-        f"FLOW_REDIS_ADDR={address!r}: must be host:port or a URL redis://, rediss://, unix:// or redis+sentinel://"
+        f"ENGINE_REDIS_ADDR={address!r}: must be host:port or a URL redis://, rediss://, unix:// or redis+sentinel://"
     )
-    assert (expected,) == _faults({"FLOW_REDIS_ADDR": address})
+    assert (expected,) == _faults({"ENGINE_REDIS_ADDR": address})
 
 
 def test_all_faults_are_told_at_once() -> None:
@@ -243,3 +243,58 @@ def test_the_secrets_are_all_passwords() -> None:
         "CELERY_BROKER_URL": "amqp://u:three@h//",
     }
     assert ("one", "t%40wo", "t@wo", "three") == EngineConfig.from_env(environment).secrets
+
+
+def test_several_flow_stores_are_numbered_in_their_order() -> None:
+    """All with the same prefix and password; each address may have its own."""
+    config = EngineConfig.from_env(
+        {"FLOW_REDIS_ADDR": "a:1, redis://u:p,w@b:2 ,redis+sentinel://x:1,y:2/main", "FLOW_REDIS_PASSWORD": "pass"}
+    )
+    addresses = ["a:1", "redis://u:p,w@b:2", "redis+sentinel://x:1,y:2/main"]
+    assert (addresses, True) == ([shard.addr for shard in config.shards], config.is_sharded)
+    assert [("pass", "argyll:flow")] * 3 == [(shard.password, shard.prefix) for shard in config.shards]
+    assert ("a:1", {"pass", "p,w"}) == (config.flow_redis.addr, set(config.secrets))
+    second = config.of_shard(2)
+    assert (addresses[1], False, ("flow-2", "flow")) == (
+        second.flow_redis.addr,
+        second.is_sharded,
+        (config.flow_store_name(2), second.flow_store_name(1)),
+    )
+
+
+def test_one_flow_store_has_no_shards() -> None:
+    """And is the only one."""
+    assert (False, (), (DEFAULT.flow_redis,)) == (DEFAULT.is_sharded, DEFAULT.flow_shards, DEFAULT.shards)
+    assert DEFAULT == DEFAULT.of_shard(1)
+
+
+@pytest.mark.parametrize(
+    ("addresses", "again"),
+    [
+        ("h:1,h:1", "h:1"),
+        ("h:6379,redis://:p@h,g:1", "redis://:***@h"),
+        ("redis://h/2,rediss://u:p@h:6379/2", "rediss://u:***@h:6379/2"),
+        ("unix:///s?db=0,unix:///s", "unix:///s"),
+        ("redis+sentinel://a:1,b:2/m,redis+sentinel://b:2,a:1/m/0", "redis+sentinel://b:2,a:1/m/0"),
+    ],
+)
+def test_no_flow_store_is_named_twice(addresses: str, again: str) -> None:
+    """However it is spelled; databases of one Redis are different stores."""
+    expected = f"FLOW_REDIS_ADDR: {again!r} is there already, perhaps in another spelling"
+    assert (expected,) == _faults({"FLOW_REDIS_ADDR": addresses})
+    assert 2 == len(EngineConfig.from_env({"FLOW_REDIS_ADDR": "redis://h/1,redis://h/2"}).shards)
+
+
+@pytest.mark.parametrize("addresses", ["a:1,", "a:1,,b:2", "a:1,b", "a:1,redis+sentinel://b:2", "a:1 b:2", "a:1;b:2"])
+def test_what_is_no_list_of_addresses_is_refused(addresses: str) -> None:
+    """Each of them has to be one."""
+    (fault,) = _faults({"FLOW_REDIS_ADDR": addresses})
+    assert fault.endswith("redis+sentinel://, or several of them, separated by commas")
+
+
+def test_only_flows_have_several_stores_and_each_is_its_own_broker() -> None:
+    """There is one catalog, and no other broker takes part in the commits of several stores."""
+    (fault,) = _faults({"FLOW_REDIS_ADDR": "a:1,b:2", "CELERY_BROKER_URL": "amqp://h//"})
+    assert fault.startswith("CELERY_BROKER_URL: not with several addresses in FLOW_REDIS_ADDR")
+    (fault,) = _faults({"ENGINE_REDIS_ADDR": "a:1,b:2"})
+    assert fault.startswith("ENGINE_REDIS_ADDR='a:1,b:2': must be host:port")

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Batches, races between processes, tokens, snapshots."""
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import partial
@@ -274,3 +275,20 @@ def test_a_snapshot_of_another_version_is_passed_over():
     (loaded,) = shop.parts_of_another_process().flows.load([flow_stream("f")])
 
     assert shop.engine.queries.flow(FlowID("f")) == loaded.state
+
+
+def test_no_two_requests_share_a_seed() -> None:
+    """Nor those of a process and of its child: tokens follow from seeds."""
+    command = start("f").command
+    mine = {Request(stream_id=flow_stream("f"), command=command).seed for _ in range(100)}
+    read, write = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.write(write, Request(stream_id=flow_stream("f"), command=command).seed)
+        os._exit(0)
+    os.waitpid(child, 0)
+    theirs = os.read(read, 16)
+    os.close(read)
+    os.close(write)
+    own = Request(stream_id=flow_stream("f"), command=command).seed
+    assert (100, True, True) == (len(mine), theirs not in mine, theirs != own)

@@ -102,3 +102,17 @@ def test_the_health_of_a_flow_step_is_derived_when_it_is_read() -> None:
     health = shop.engine.queries.step_health(StepID("flow"))
     assert ("healthy", "") == (health.status, health.error)
     assert ("unhealthy", f"step asked: {FAULT}") == recorded(shop, "flow")
+
+
+def begin(shop: Workshop, *, is_first: bool = False) -> int:
+    """How often services were asked so far, once the round that was begun is over."""
+    shop.checks.begin(is_first=is_first)
+    with shop.checks._running:
+        return len(shop.client.probed)
+
+
+def test_rounds_of_several_schedulers_keep_their_distance() -> None:
+    """Only the first round of each goes ahead; services are asked no more often than the interval says."""
+    shop = Workshop(health_check_interval_seconds=3_600)
+    shop.engine.register_step(replace(ASKED, work_config=None))
+    assert [1, 1, 2, 2] == [begin(shop, is_first=is_first) for is_first in (False, False, True, False)]

@@ -130,7 +130,7 @@ def test_a_watch_begins_when_it_is_attached(desk: Desk) -> None:
     desk.commit(WF, 4)
     attachment = desk.hub.attach([WF, ("flow",)])
     assert {WF: 4} == attachment.next_sequences
-    assert dict.fromkeys(KINDS, desk.feed.end([]).position) == attachment.after
+    assert {0: desk.feed.end([]).position} == attachment.after
     desk.commit(WF)
     assert of("wf", 4) == desk.collect(1)
 
@@ -288,3 +288,55 @@ def test_an_erased_stream_is_told_to_those_who_named_it(desk: Desk) -> None:
     assert Delivery(runs=(), erased=frozenset({WF})) == desk.next()
     desk.commit(WF)
     assert of("wf", 0) == desk.collect(1)
+
+
+class TwoShards:
+    """A hub on two feeds of flows; flows whose id begins with `b` are on the second."""
+
+    def __init__(self) -> None:
+        backends = MemoryBackend(), MemoryBackend()
+        self.stores = [MemoryEventStore(backend) for backend in backends]
+        self.feeds = [FaultyFeed(backend) for backend in backends]
+        self.hub = Hub(
+            [(feed, frozenset({"flow"})) for feed in self.feeds],
+            patience_ms=PATIENCE_MS,
+            may_have=lambda number, stream_id: number == stream_id[1].startswith("b") or stream_id[1] == "either",
+        )
+        self.deliveries: Queue[Delivery] = Queue()
+        self.hub.listen(self.deliveries.put)
+
+    def commit(self, number: int, flow_id: str, expected: int = 0) -> None:
+        """One event more on a shard."""
+        commit = Commit(stream_id=flow_stream(flow_id), expected_sequence=expected, events=(b"x",))
+        self.stores[number].commit([commit])
+
+
+@pytest.fixture
+def two() -> Iterator[TwoShards]:
+    """A hub that is stopped at the end."""
+    shards = TwoShards()
+    yield shards
+    shards.hub.stop()
+
+
+def test_flows_of_several_feeds_are_watched_together(two: TwoShards) -> None:
+    """Each delivery says which feed it is from, for positions of two feeds cannot be compared."""
+    attachment = two.hub.attach([("flow",)])
+    assert {0: (0, 0), 1: (0, 0)} == attachment.after
+    two.commit(0, "a")
+    two.commit(1, "b")
+    runs = [run for _ in range(2) for run in two.deliveries.get(timeout=SOON_SECONDS).runs]
+    assert {(0, flow_stream("a")), (1, flow_stream("b"))} == {(run.feed, run.stream_id) for run in runs}
+
+
+def test_a_named_flow_is_watched_where_it_can_be(two: TwoShards) -> None:
+    """The other feed may be away; of a flow that may be in both, the one that has it says how far it is."""
+    two.commit(1, "either")
+    assert {flow_stream("either"): 1} == two.hub.attach([flow_stream("either")]).next_sequences
+    two.feeds[1].is_away = True
+    two.commit(0, "a")
+    attachment = two.hub.attach([flow_stream("a")])
+    assert ({flow_stream("a"): 1}, [0]) == (attachment.next_sequences, list(attachment.after))
+    with pytest.raises(StoreUnavailableError):
+        two.hub.attach([flow_stream("b")])
+    two.hub.detach([flow_stream("a")])

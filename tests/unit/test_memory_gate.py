@@ -5,7 +5,7 @@ import pytest
 
 from argyll_engine.errors import StoreFullError, StoreUnavailableError
 from argyll_engine.memory_gate import READ_EVERY_SECONDS, MemoryGate
-from argyll_engine.ports import MemoryUse
+from argyll_engine.model.vitals import MemoryUse
 from argyll_engine.store.memory import MemoryBackend
 from argyll_engine.store.memory_archive import MemoryArchiveStore
 

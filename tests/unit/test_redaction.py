@@ -26,6 +26,18 @@ from argyll_engine.redaction import Redactor
         ('{"card": {"n": 1}, "x": 2}', '{"card": ***'),
         ("the card: [1,\n2]", "the card: ***"),
         ("hunter2! twice hunter2!", "*** twice ***"),
+        ("user_password=abc next", "user_password=*** next"),
+        ("userPassword: abc", "userPassword: ***"),
+        ("with FLOW_REDIS_PASSWORD=abc, b", "with FLOW_REDIS_PASSWORD=***, b"),
+        ("secret_access_key=a/b+c d", "secret_access_key=*** d"),
+        ("AWS_SECRET_ACCESS_KEY='a b'", "AWS_SECRET_ACCESS_KEY=***"),
+        ('{"session_token": "a b", "x": 1}', '{"session_token": ***, "x": 1}'),
+        ("X-Auth-Token: abc", "X-Auth-Token: ***"),
+        ("accessToken=abc", "accessToken=***"),
+        ("Set-Cookie: a=b", "Set-Cookie: ***"),
+        ("db.password=abc", "db.password=***"),
+        ("x-api-key: abc", "x-api-key: ***"),
+        ("client_secret=abc", "client_secret=***"),
     ],
 )
 def test_secrets_are_replaced(text: str, expected: str) -> None:
@@ -37,6 +49,9 @@ def test_secrets_are_replaced(text: str, expected: str) -> None:
     "text",
     [
         "token=4f6a step-1",
+        "tokens=3 work_tokens=4",
+        "secret_santa=Ann password_length=8",
+        "my-card=4111 my_card=4111",
         "the password is wrong",
         "postcard=4111",
         "card-holder=Ann",
@@ -57,3 +72,17 @@ def test_values_are_searched_in_any_depth() -> None:
     value["e"] = PurePath("/hunter2!")
     expected = {"a": [{"Card": "***", "b": "***"}, 3], "c": "password=***", "d": None, "e": "/***"}
     assert (expected, "***") == (redactor.value(value), redactor.field("card", 1))
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"), [("user_password", "***"), ("session_token", "***"), ("token", 1), ("x", 1)]
+)
+def test_attributes_are_hidden_by_their_names_ends_too(name: str, shown: object) -> None:
+    """As in texts; the token of a work item is shown."""
+    assert shown == Redactor().field(name, 1)
+
+
+@pytest.mark.parametrize("text", ["a" * 100_000, "a_" * 50_000, "a." * 50_000, "-secret" * 15_000, "secret " * 15_000])
+def test_long_texts_are_searched_in_linear_time(text: str) -> None:
+    """What a service sends must not keep a worker busy: quadratic time would be minutes here."""
+    assert text == Redactor((), ["card"]).text(text)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Scripts that run together: one load, one commit, and members that do not trouble each other."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from itertools import count
 
 import pytest
@@ -11,32 +11,14 @@ from argyll_engine.model.ids import FlowID, StepID, Token
 from argyll_engine.model.invocation import Failed, Invocation, Outcome, Succeeded
 from argyll_engine.model.step import WorkConfig
 from argyll_engine.patience import Patience
-from argyll_engine.ports import Commit, CommitResult, LoadRequest, Stream
 from argyll_engine.script_runner import BATCH_SECONDS, Fate, ScriptRunner
-from argyll_engine.store.memory import MemoryEventStore
 from argyll_engine.work_order import WorkOrder
+from tests.counting import CountingStore
 from tests.definitions import a_script_step, a_step, output, required
 from tests.workshop import AnsweringClient, Workshop
 
 ADD = a_script_step("add", {"x": required(), "y": output()})
 FAN = a_script_step("fan", {"x": required(for_each=True), "y": output()}, work_config=WorkConfig(parallelism=1_000))
-
-
-class CountingStore(MemoryEventStore):
-    """Counts round trips, and how many flows each was about."""
-
-    loads: list[int]
-    commits: list[int]
-
-    def load(self, requests: Sequence[LoadRequest]) -> Sequence[Stream]:
-        """See the port."""
-        self.loads.append(len(requests))
-        return super().load(requests)
-
-    def commit(self, commits: Sequence[Commit]) -> Sequence[CommitResult]:
-        """See the port."""
-        self.commits.append(len(commits))
-        return super().commit(commits)
 
 
 class Bench:

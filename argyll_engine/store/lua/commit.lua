@@ -2,15 +2,13 @@
 -- Appends the events of one decision and everything that follows from it, or nothing at all.
 --
 -- KEYS 1 log  2 snapshot  3 claims  4 statuses  5 due  6 active  7 completed  8 failed (sorted sets of root flows)
---      9 feed (a stream of notes)  10 how often flows were erased, then one set a label, then the broker's queues, then,
---      if deliveries are acknowledged, the streams that they are in, or the broker's hash and sorted set of
---      unacknowledged messages.
+--      9 feed (a stream of notes), then one set a label, then the broker's queues, then, if deliveries are acknowledged,
+--      the streams that they are in, or the broker's hash and sorted set of unacknowledged messages.
 -- ARGV 1 expected sequence  2 status to enter, '' for none  3 since when (ms)  4 flow id  5 '1' for a root flow
 --      6 due: '' unchanged, '0' never again, else ms  7 number of words for deliveries  8 of events  9 of claims
 --      10 of released claims  11 of labels  12 of queues  13 name of the log in the feed  14 notes that the feed keeps at
---      least  15 consumer group of the streams that deliveries are in, or ''  16 erasures that the caller knows of, '' for
---      not known  17 how the last event begins that the decision saw, '' for not known; then the events, for each claim
---      its token and worker, the released tokens, for each queue its form ('list', 'stream', 'delayed'), its number of
+--      least  15 consumer group of the streams that deliveries are in, or ''  16 how the last event begins that the decision
+--      saw, '' for not known; then the events, for each claim its token and worker, the released tokens, for each queue its form ('list', 'stream', 'delayed'), its number of
 --      messages, a channel for those that wait, and the messages, each delayed one after the time when it is due (ms);
 --      then the deliveries: with a group, the place of the stream among those and the entry of each, else its tag.
 -- Returns {1, next sequence}, or on a conflict {0, next sequence, missed events}.
@@ -28,9 +26,8 @@ local event_count, claim_count, released_count = tonumber(ARGV[8]), tonumber(ARG
 local label_count, queue_count = tonumber(ARGV[11]), tonumber(ARGV[12])
 local feed_name, feed_length = ARGV[13], ARGV[14]
 local group = ARGV[15]
-local known_erasures = ARGV[16]
-local mark = ARGV[17]
-local place = 18
+local mark = ARGV[16]
+local place = 17
 
 local function apply(command, key, count)
   for first = place, place + count - 1, CHUNK do
@@ -74,8 +71,7 @@ local trimmed = tonumber(kept[1]) or 0
 local next_sequence = trimmed + redis.call('LLEN', log)
 -- Nothing is ever added to an archived flow.
 if kept[2] then return {0, next_sequence, {}} end
-local is_marked = mark ~= '' and expected > trimmed and expected <= next_sequence
-if is_marked then
+if mark ~= '' and expected > trimmed and expected <= next_sequence then
   local last = redis.call('LINDEX', log, expected - 1 - trimmed)
   if not last or string.sub(last, 1, #mark) ~= mark then return {0, next_sequence, {}} end
 end
@@ -83,17 +79,13 @@ if expected ~= next_sequence then
   if expected < trimmed or expected > next_sequence then return {0, next_sequence, {}} end
   return {0, next_sequence, redis.call('LRANGE', log, expected - trimmed, -1)}
 end
--- Without a mark, what the caller decided on may be the state of a flow that was erased, and its id used again.
-if expected > 0 and not is_marked and known_erasures ~= '' and (redis.call('GET', KEYS[10]) or '0') ~= known_erasures then
-  return {0, next_sequence, {}}
-end
 
 apply('RPUSH', log, event_count)
 if event_count > 0 then
   redis.call('XADD', KEYS[9], 'MAXLEN', '~', feed_length, '*', 'stream', feed_name, 'first', expected, 'count', event_count)
 end
 if status ~= '' then enter(status) end
-for index = 1, label_count do redis.call('SADD', KEYS[10 + index], flow) end
+for index = 1, label_count do redis.call('SADD', KEYS[9 + index], flow) end
 if due_at == '0' then
   redis.call('ZREM', due, flow)
 elseif due_at ~= '' then
@@ -102,8 +94,8 @@ end
 apply('HSET', claims, 2 * claim_count)
 apply('HDEL', claims, released_count)
 if status ~= '' and status ~= 'active' then redis.call('DEL', claims) end
-for index = 1, queue_count do enqueue(KEYS[10 + label_count + index]) end
-local broker = 10 + label_count + queue_count
+for index = 1, queue_count do enqueue(KEYS[9 + label_count + index]) end
+local broker = 9 + label_count + queue_count
 if group ~= '' then
   for word = place, place + delivery_words - 1, 2 do
     local stream, entry = KEYS[broker + tonumber(ARGV[word])], ARGV[word + 1]

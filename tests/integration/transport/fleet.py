@@ -55,6 +55,16 @@ class Fleet:
         self._workers: list[subprocess.Popen[bytes]] = []
         self.app: Celery = tasks.make_app(self.broker, self.options, 1)
 
+    def lose_a_reader(self, count: int) -> None:
+        """Send so many tasks, kill the worker that has read them in the first of them, and wait for another's ends."""
+        for number in range(count):
+            self.send("work", str(number), 1.0 if number == 0 else 0.0)
+        first = self.start_worker()
+        eventually(lambda: self.names("start"), "first task started")
+        self.kill(first)
+        self.start_worker()
+        eventually(lambda: len(self.names("end")) == count, "every task ended")
+
     def redis(self) -> Redis:
         """A client of its own."""
         return Redis(unix_socket_path=str(self._socket))

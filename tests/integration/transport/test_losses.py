@@ -22,13 +22,7 @@ def slowly(*pools: tuple[str, int, int]) -> list[ParameterSet]:
 
 def test_a_worker_killed_between_read_and_acknowledgement_loses_nothing(fleet: Fleet) -> None:
     """All that a killed worker had read is run by another one."""
-    for number in range(20):
-        fleet.send("work", str(number), 1.0 if number == 0 else 0.0)
-    first = fleet.start_worker()
-    eventually(lambda: fleet.names("start"), "first task started")
-    fleet.kill(first)
-    fleet.start_worker()
-    eventually(lambda: len(fleet.names("end")) == 20, "every task ended")
+    fleet.lose_a_reader(20)
     assert {str(number) for number in range(20)} == set(fleet.names("end"))
 
 

@@ -26,13 +26,8 @@ def stock(make_fleet: Callable[..., Fleet]) -> Fleet:
 
 def test_messages_of_a_killed_worker_come_back_when_it_looks(stock: Fleet) -> None:
     """Nothing that was noted as delivered is lost; it waits for the look of another worker."""
-    for number in range(20):
-        stock.send("work", str(number), 1.0 if number == 0 else 0.0)
-    first = stock.start_worker()
-    eventually(lambda: stock.names("start"), "first task started")
-    stock.kill(first)
-    stock.start_worker()
-    eventually(lambda: len(stock.names("end")) == 20, "every task ended")
+    stock.lose_a_reader(20)
+    assert {str(number) for number in range(20)} == set(stock.names("end"))
 
 
 def test_a_task_of_many_visibility_timeouts_is_repeated(stock: Fleet) -> None:

@@ -11,7 +11,7 @@ from argyll_archiver.config import ArchiverConfig
 from argyll_archiver.wiring import assemble_archiver
 from argyll_engine.model.ids import FlowID, StepID, flow_stream
 from argyll_engine.model.invocation import Succeeded
-from argyll_engine.ports import MemoryUse
+from argyll_engine.model.vitals import MemoryUse
 from argyll_engine.store.memory_archive import MemoryArchiveJobs, MemoryArchiveStore
 from tests.definitions import a_flow_step, a_step, optional, output
 from tests.unit.archiver.sinks import MemorySink
@@ -34,10 +34,15 @@ class Archiving:
         self.config = replace(ArchiverConfig(prefix="p/", max_age_seconds=0.0), **settings)
         self.archiver = self.another_archiver()
 
-    def another_archiver(self) -> Archiver:
+    def another_archiver(self, side_by_side: int = 1) -> Archiver:
         """One more, on the same stores."""
         return assemble_archiver(
-            self.config, store=self.store, jobs=self.jobs, sink=self.sink, clock=self.workshop.clock
+            self.config,
+            store=self.store,
+            jobs=self.jobs,
+            sink=self.sink,
+            clock=self.workshop.clock,
+            side_by_side=side_by_side,
         )
 
     def end(self, *flow_ids: str) -> dict[str, tuple[bytes, ...]]:

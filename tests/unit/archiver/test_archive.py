@@ -23,7 +23,7 @@ def test_a_written_flow_is_read_with_the_identical_events() -> None:
     digest = _archive(sink).write(F, log)
     found = _archive(sink).read(digest)
     assert found is not None
-    assert (log, True) == (found.events, digest.object_key.startswith("archived/v1/"))
+    assert (log, True) == (found.events, digest.object_key.startswith("archived/v2/"))
     assert (digest.object_bytes, len(log)) == (len(sink.objects[digest.object_key]), digest.event_count)
 
 

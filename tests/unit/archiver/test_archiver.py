@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """When batches are archived, how many follow at once, and that archivers do not do the same work twice."""
 
+from threading import Barrier
 from typing import Any
 
 import pytest
 
+from argyll_archiver.meter import FAILURE
 from argyll_archiver.watch import Watch
 from argyll_engine.errors import StoreUnavailableError
-from argyll_engine.ports import MemoryUse
+from argyll_engine.log import fields_of
+from argyll_engine.model.vitals import MemoryUse
 from tests.unit.archiver.archiving import LEASE_SECONDS, Archiving
 
 
@@ -101,14 +104,16 @@ def test_what_a_lost_archiver_had_is_taken_over_when_its_lease_is_over() -> None
     assert (1, logs["a"]) == (archiving.archiver.finish(), archiving.archived_log("a"))
 
 
-def test_leases_are_given_back_when_the_store_is_there_again() -> None:
-    """So that flows need not wait for the end of leases that nobody uses."""
+def test_leases_are_given_back_when_the_store_is_there_again(caplog: pytest.LogCaptureFixture) -> None:
+    """So that flows need not wait for the end of leases that nobody uses. The failure is one line, with its cause."""
     archiving = Archiving()
     archiving.end("a")
     replace = archiving.jobs.replace
     archiving.jobs.replace = _away  # type: ignore[method-assign]
     with pytest.raises(StoreUnavailableError):
         archiving.archiver.sweep()
+    (line,) = [record for record in caplog.records if record.getMessage() == FAILURE]
+    assert {"flow_ids": "a", "flows": 1, "cause": "store"}.items() <= fields_of(line).items()
     archiving.jobs.replace = replace  # type: ignore[method-assign]
     assert (1, 1) == (archiving.archiver.finish(), len(archiving.sink.objects))
 
@@ -183,3 +188,23 @@ def test_the_watch_outlives_what_goes_wrong() -> None:
 
     archiving.jobs.take_over = broken  # type: ignore[method-assign]
     Watch(archiving.archiver, 0.5).look()
+
+
+def test_while_memory_is_short_batches_go_side_by_side() -> None:
+    """Each writes while the others do, and no flow is in two of them."""
+    archiving = Archiving(pressure_batch=1)
+    logs = archiving.end(*"abcdef")
+    archiving.fill_memory(90)
+    meeting = Barrier(3)
+    archiving.sink.before_put = lambda key: (meeting.wait(30), None)[1]
+    assert len(logs) == archiving.another_archiver(side_by_side=3).check_memory()
+    assert logs == {flow_id: archiving.archived_log(flow_id) for flow_id in logs}
+    assert len(logs) == len(archiving.sink.put_keys)
+
+
+def test_nothing_is_begun_side_by_side_while_there_is_room() -> None:
+    """Nor without flows."""
+    archiving = Archiving()
+    archiving.end("a")
+    archiving.fill_memory(79)
+    assert 0 == archiving.another_archiver(side_by_side=3).check_memory()

@@ -9,7 +9,8 @@ from argyll_archiver import batches
 from argyll_archiver.meter import FAILURE
 from argyll_engine.model.flow import FlowStatus
 from argyll_engine.model.ids import FlowID
-from tests.unit.archiver.archiving import LEASE_SECONDS, Archiving
+from tests.unit.archiver.archiving import LEASE_SECONDS, STEP, Archiving
+from tests.unit.archiver.reading import another_engine
 
 A = FlowID("a")
 
@@ -92,7 +93,7 @@ def test_a_child_stays_while_its_root_cannot_go() -> None:
     """It is nobody's job then."""
     archiving = Archiving()
     child = archiving.end_with_child("a")
-    archiving.sink.refused = "/a.json"
+    archiving.sink.refused = "/a~"
     assert 0 == archiving.archiver.sweep()
     assert (True, 0) == (bool(archiving.log(child)), archiving.jobs.unfinished())
 
@@ -197,3 +198,54 @@ def test_one_flow_is_archived_when_it_is_asked_for() -> None:
     )
     assert (True, False, False) == tuple(map(archiving.archiver.archive, map(FlowID, "abc")))
     assert 0 == archiving.jobs.unfinished()
+
+
+def test_a_root_that_is_not_deactivated_after_all_is_a_failure(caplog: pytest.LogCaptureFixture) -> None:
+    """The index takes it for ended, its log does not: it rests, and is not taken again and again."""
+    archiving = Archiving(sweep_batch=1)
+    archiving.end("a", "b")
+    log = archiving.workshop.backend.logs["flow", "a"]
+    del log.events[-1]
+    assert (1, 0) == (archiving.archiver.sweep(), archiving.archiver.sweep())
+    assert [FAILURE] == [record.getMessage() for record in caplog.records if record.getMessage() == FAILURE]
+    assert 1 == archiving.jobs.unfinished()
+
+
+def test_a_running_flow_that_is_asked_for_is_a_failure_and_no_job(caplog: pytest.LogCaptureFixture) -> None:
+    """It may be asked for again when it has ended."""
+    archiving = Archiving()
+    archiving.workshop.engine.start_flow(FlowID("a"), (STEP,), {}, {})
+    assert not archiving.archiver.archive(FlowID("a"))
+    assert ([FAILURE], 0) == (
+        [record.getMessage() for record in caplog.records if record.getMessage() == FAILURE],
+        archiving.jobs.unfinished(),
+    )
+
+
+@pytest.mark.parametrize("newer", ["running", "ended", "archived"])
+def test_a_late_write_of_an_erased_flow_does_not_meet_the_next_of_its_id(newer: str) -> None:
+    """An archiver that hung has lost its lease, and the id is in use again on the same day: its object goes."""
+    archiving = Archiving()
+    archiving.end("a")
+    another = archiving.another_archiver()
+
+    def hang(key: str) -> None:
+        archiving.sink.before_put = lambda key: None
+        archiving.pass_time(LEASE_SECONDS + 1)
+        another_engine(archiving).archive.erase(A)
+        archiving.workshop.engine.start_flow(A, (STEP,), {}, {})
+        if newer != "running":
+            archiving.workshop.deliver_all()
+        if newer == "archived":
+            assert another.archive(A)
+
+    archiving.sink.before_put = hang
+    assert 0 == archiving.archiver.sweep()
+    archiving.workshop.deliver_all()
+    assert (newer == "archived", newer == "archived") == (
+        bool(archiving.sink.objects),
+        bool(archiving.archived_log("a")),
+    )
+    archiving.pass_time(LEASE_SECONDS + 1)
+    another.sweep()
+    assert (1, True) == (len(archiving.sink.objects), bool(archiving.archived_log("a")))

@@ -7,7 +7,7 @@ import pytest
 
 from argyll_archiver.config import ArchiverConfig
 from argyll_archiver.policy import follows_at_once, is_under_pressure, old_enough_before
-from argyll_engine.ports import MemoryUse
+from argyll_engine.model.vitals import MemoryUse
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 

@@ -2,12 +2,13 @@
 """A flow's log to an object and back: nothing is lost, and no damage is read over."""
 
 import gzip
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
 import pytest
 
-from argyll_archiver.record import make_object, object_key, read_object
+from argyll_archiver.record import former_object_key, make_object, object_key, read_object
 from argyll_engine.codec import decode, encode, flow_state_to_json
 from argyll_engine.errors import (
     DamagedArchiveError,
@@ -15,6 +16,7 @@ from argyll_engine.errors import (
     InvalidRequestError,
     UndecodableEventError,
 )
+from argyll_engine.model.digest import FlowDigest
 from argyll_engine.model.ids import FlowID
 from tests.unit.archiver.flows import F, a_running_flow, an_ended_flow, log_of
 
@@ -128,22 +130,39 @@ def test_another_schema_is_refused_by_its_number() -> None:
         read_object("k", gzip.compress(sealed))
 
 
+CREATED = datetime(2026, 1, 30, 23, 59, 59, 7, tzinfo=UTC)
+
+
+def _digest(flow_id: str, created_at: datetime = CREATED) -> FlowDigest:
+    """Of a flow that was deactivated on `DAY`."""
+    digest = make_object(F, log_of(an_ended_flow())).digest
+    return replace(digest, flow_id=FlowID(flow_id), created_at=created_at, deactivated_at=DAY)
+
+
 @pytest.mark.parametrize(
     ("flow_id", "expected"),
     [
-        ("order-1", "v1/2026-01-31/order-1.json.gz"),
-        ("order-1:ship:t1", "v1/2026-01-31/order-1:ship:t1.json.gz"),
-        ("..", "v1/2026-01-31/...json.gz"),
-        ("a/../b", "v1/2026-01-31/a%2F..%2Fb.json.gz"),
+        ("order-1", "2026-01-31/order-1"),
+        ("order-1:ship:t1", "2026-01-31/order-1:ship:t1"),
+        ("..", "2026-01-31/.."),
+        ("a/../b", "2026-01-31/a%2F..%2Fb"),
     ],
 )
 def test_keys_have_the_day_and_the_id(flow_id: str, expected: str) -> None:
-    """A listing is in order of days, and within a day of ids; no id leaves its folder."""
-    assert expected == object_key(FlowID(flow_id), DAY)
+    """A listing is in order of days, and within a day of ids; no id leaves its folder. So it was before, too."""
+    digest = _digest(flow_id)
+    assert f"v2/{expected}~20260130T235959.000007Z.json.gz" == object_key(digest)
+    assert f"v1/{expected}.json.gz" == former_object_key(digest)
+
+
+def test_two_flows_of_one_id_and_day_have_keys_of_their_own() -> None:
+    """The id may be used again once the first of them is erased; a late write of that must not meet the second."""
+    keys = {object_key(_digest("a", CREATED + timedelta(microseconds=number))) for number in range(3)}
+    assert 3 == len(keys)
 
 
 def test_long_ids_have_keys_of_their_own_that_fit() -> None:
     """Ids of children grow with the depth; file systems end at 255 bytes a name."""
-    keys = [object_key(FlowID("x" * 400 + end), DAY) for end in ("a", "b")]
-    assert 2 == len(set(keys))
-    assert all(len(key.rpartition("/")[2]) <= 200 for key in keys)
+    keys = [object_key(_digest("x" * length + end)) for length in (179, 400) for end in ("a", "b")]
+    assert 4 == len(set(keys))
+    assert all(len(key.rpartition("/")[2]) <= 220 for key in keys)

@@ -1,19 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Archived flows past their retention go, one process at a time, and only where that is wanted."""
 
-import logging
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
 
 from argyll_archiver import retention as retention_module
-from argyll_archiver.archive import FlowArchive
 from argyll_archiver.retention import LEASE, Retention
 from argyll_engine.archive_changes import ArchiveAccess, ArchiveChanges
 from argyll_engine.errors import ArchiveUnavailableError
 from argyll_engine.model.ids import FlowID
 from tests.unit.archiver.archiving import STEP, Archiving
+from tests.unit.archiver.reading import PlainArchive
 
 RETENTION_SECONDS = 3_600.0
 LEASE_SECONDS = 60.0
@@ -28,7 +26,7 @@ def place() -> Archiving:
 def retention_of(place: Archiving, seconds: float = RETENTION_SECONDS) -> Retention:
     """What lets flows go there."""
     parts, clock = place.workshop.parts_of_another_process(), place.workshop.clock
-    access = ArchiveAccess(archive=FlowArchive(place.sink, "p/"), rest=timedelta(hours=1))
+    access = ArchiveAccess(archive=PlainArchive(place.sink, "p/"), rest=timedelta(hours=1))
     changes = ArchiveChanges(store=place.store, access=access, flows=parts.flows, clock=clock)
     return Retention(
         changes=changes,
@@ -84,27 +82,13 @@ def test_one_process_at_a_time(place: Archiving) -> None:
     assert 1 == retention_of(place).sweep()
 
 
-@pytest.fixture
-def lines(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
-    """What is logged, whatever other tests have made of the loggers above."""
-    logger = logging.getLogger(retention_module.__name__)
-    before = logger.propagate, logger.level, logger.disabled
-    logger.addHandler(caplog.handler)
-    logger.propagate, logger.disabled = False, False
-    logger.setLevel(logging.INFO)
-    yield caplog
-    logger.removeHandler(caplog.handler)
-    logger.propagate, logger.disabled = before[0], before[2]
-    logger.setLevel(before[1])
-
-
-def test_a_flow_that_cannot_go_does_not_keep_the_others(place: Archiving, lines: pytest.LogCaptureFixture) -> None:
+def test_a_flow_that_cannot_go_does_not_keep_the_others(place: Archiving, caplog: pytest.LogCaptureFixture) -> None:
     """It is tried again with the next sweep, and each failure is a line."""
     place.end("a", "b")
     place.archiver.sweep()
     place.pass_time(2 * RETENTION_SECONDS)
     place.sink.is_away = True
-    assert (0, 2) == (retention_of(place).sweep(), sum("archive job failed" in line.message for line in lines.records))
+    assert (0, 2) == (retention_of(place).sweep(), sum("archive job failed" in line.message for line in caplog.records))
     place.sink.is_away = False
     assert 2 == retention_of(place).sweep()
 
@@ -118,7 +102,7 @@ def test_old_flows_that_cannot_go_do_not_end_a_sweep(place: Archiving, monkeypat
     retention = retention_of(place)
 
     def keep_one(key: str) -> None:
-        if "/a." in key:
+        if "/a~" in key:
             raise ArchiveUnavailableError(key, "it is locked")
 
     place.sink.before_delete = keep_one
@@ -161,3 +145,33 @@ def test_large_batches_go_in_groups(place: Archiving, monkeypatch: pytest.Monkey
     place.pass_time(2 * RETENTION_SECONDS)
     assert 4 == retention_of(place).sweep()
     assert ["a b", "parent c"] == [record.members["flow_ids"] for record in place.store.audit("", 9)]
+
+
+def test_only_the_flow_that_was_found_expires(place: Archiving) -> None:
+    """Not a younger one that has its id by then, though that is archived as well."""
+    place.end("a")
+    place.archiver.sweep()
+    place.pass_time(2 * RETENTION_SECONDS)
+    retention = retention_of(place)
+    due = retention.due(9)
+    retention._changes.erase(FlowID("a"))
+    place.end("a")
+    place.archiver.sweep()
+    assert 0 == retention._expire(due)
+    assert place.archived_log("a")
+
+
+def test_a_flow_that_comes_back_while_it_expires_stays(place: Archiving) -> None:
+    """And does not keep the others of its batch."""
+    place.end("a", "b")
+    place.archiver.sweep()
+    place.pass_time(2 * RETENTION_SECONDS)
+    retention = retention_of(place)
+
+    def bring_back(key: str) -> None:
+        if "/a~" in key:
+            place.sink.before_delete = lambda key: None
+            retention._changes.restore(FlowID("a"))
+
+    place.sink.before_delete = bring_back
+    assert (1, True, None) == (retention.sweep(), bool(place.log("a")), place.archived_log("b"))

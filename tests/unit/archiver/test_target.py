@@ -3,7 +3,7 @@
 
 import pytest
 
-from argyll_archiver.target import FileTarget, S3Target, Target, parse_target
+from argyll_archiver.target import FileTarget, S3Target, Target, is_same_place, parse_target, target_text
 
 
 @pytest.mark.parametrize(
@@ -54,3 +54,34 @@ def test_what_is_not_known_is_refused_by_its_name(url: str, named: str) -> None:
     """An option that is passed over silently would leave objects unencrypted, or elsewhere."""
     with pytest.raises(ValueError, match=named):
         parse_target(url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "file:///srv/flows",
+        "file:///srv/a%20b",
+        "s3://b",
+        "s3://b?region=eu&endpoint=http%3A%2F%2Fhost%3A9000&use_path_style=true&ssetype=AES256",
+        "s3://b?anonymous=1&disable_https=true",
+    ],
+)
+def test_a_place_can_be_written_down(url: str) -> None:
+    """And read again, by whoever looks for an object that went there before."""
+    assert parse_target(url) == parse_target(target_text(parse_target(url)))
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        ("file:///a", "file:///a", True),
+        ("file:///a", "file:///b", False),
+        ("file:///b", "s3://b", False),
+        ("s3://b?region=eu", "s3://b?storage_class=STANDARD_IA", True),
+        ("s3://b", "s3://c", False),
+        ("s3://b", "s3://b?endpoint=http://host", False),
+    ],
+)
+def test_a_bucket_of_one_store_is_one_place(one: str, other: str, expected: bool) -> None:
+    """However it is reached, and whatever new objects get."""
+    assert expected == is_same_place(parse_target(one), parse_target(other))

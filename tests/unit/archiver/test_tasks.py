@@ -1,6 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The tasks of the queue `archive`: what each asks of the archiver, and how often beat asks for them."""
 
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +15,7 @@ from celery.exceptions import Retry
 from argyll_archiver.config import ArchiverConfig
 from argyll_archiver.retention import Retention
 from argyll_archiver.tasks import ARCHIVE_FLOW, CHECK_MEMORY, SWEEP_ARCHIVE, archive_schedule, register_tasks
-from argyll_engine.errors import StoreUnavailableError
+from argyll_engine.errors import ArchiveUnavailableError, StoreUnavailableError
 from argyll_engine.progress import PROGRESS
 from tests.unit.archiver.archiving import Archiving
 
@@ -73,6 +78,25 @@ def test_a_flow_that_was_asked_for_is_asked_for_again(archiving: Archiving) -> N
     archiving.jobs.hold = away  # type: ignore[method-assign]
     with pytest.raises((Retry, StoreUnavailableError)):
         _run(archiving, ARCHIVE_FLOW, "a")
+
+
+def test_a_target_that_did_not_take_a_flow_is_asked_again(archiving: Archiving) -> None:
+    """The message stays until the flow is archived."""
+    archiving.sink.is_away = True
+    with pytest.raises((Retry, ArchiveUnavailableError)):
+        _run(archiving, ARCHIVE_FLOW, "a")
+    archiving.sink.is_away = False
+    _run(archiving, ARCHIVE_FLOW, "a")
+    assert archiving.archived_log("a")
+
+
+def test_the_log_of_an_archiver_bears_its_name(tmp_path: Path) -> None:
+    """In a process of its own: the app of workers is its base, and has another name."""
+    environment = {"ARCHIVE_BUCKET_URL": f"file://{tmp_path}", "LOG_FORMAT": "json", "PATH": os.environ["PATH"]}
+    program = "import argyll_archiver.worker, logging; logging.getLogger('x').warning('here')"
+    command = [sys.executable, "-W", "error", "-c", program]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert ["argyll-archiver"] == [json.loads(line)["service"] for line in done.stderr.splitlines()]
 
 
 def test_beat_asks_as_often_as_it_is_told() -> None:

@@ -2,14 +2,30 @@
 """Answers as values: nulls and missing members are empty, unset times are None."""
 
 from datetime import UTC, datetime, timedelta, timezone
+from enum import StrEnum
 
 import pytest
 
 from argyll_api.client import Catalog, Event, Flow, FlowStatus, Node, Plan, StepStatus, WorkStatus
-from argyll_api.client.answers import time_of
+from argyll_api.client.answers import HealthStatus, time_of
+from argyll_engine.model import cluster, flow
 
 ZERO = "0001-01-01T00:00:00Z"
 NINE = datetime(2026, 7, 2, 9, 10, 11, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("ours", "engine"),
+    [
+        (FlowStatus, flow.FlowStatus),
+        (StepStatus, flow.StepStatus),
+        (WorkStatus, flow.WorkStatus),
+        (HealthStatus, cluster.HealthStatus),
+    ],
+)
+def test_the_client_has_every_status_of_the_engine(ours: type[StrEnum], engine: type[StrEnum]) -> None:
+    """It loads no engine, so it spells them itself."""
+    assert dict(engine.__members__) == dict(ours.__members__)
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ def test_all_that_follows_a_success_follows():
     flow = given([STEP, a_step("b", {"x": required()})], ["b"]).remembering({"x": 1}).when(run("a"))
 
     flow.then_named("WorkSucceeded a", "AttributeSet a", "StepCompleted a", "StepStarted b")
-    assert (to_run("b"),) == flow.effects
+    assert (to_run("b", goes_on=True),) == flow.effects
 
 
 def test_the_last_result_ends_the_flow():

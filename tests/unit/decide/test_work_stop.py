@@ -62,7 +62,7 @@ def test_success_starts_what_waited_for_it():
 
     flow.then_named("WorkSucceeded a", "AttributeSet a", "StepCompleted a", "StepStarted b")
     assert {"x": 5} == flow.state.executions["b"].inputs
-    assert (to_run("b"),) == flow.effects
+    assert (to_run("b", goes_on=True),) == flow.effects
 
 
 def test_outputs_by_mapping():

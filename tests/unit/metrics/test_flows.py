@@ -4,7 +4,7 @@
 from dataclasses import replace
 
 from argyll_engine.metrics.flows import count_flow_events
-from argyll_engine.model.events import FlowStarted, Recorded
+from argyll_engine.model.events import FlowStarted, Recorded, StepCompleted
 from argyll_engine.model.ids import CANARY_PREFIX, FlowID
 from argyll_engine.model.invocation import Failed, NotCompleted, Succeeded
 from argyll_engine.model.step import HttpConfig, Step, StepType, WorkConfig
@@ -86,6 +86,15 @@ def test_a_canary_is_counted_nowhere():
 
 
 def test_what_cannot_be_counted_stops_nobody(caplog):
-    """The commit is done; a fault of the meter is a line in the log."""
-    count_flow_events([(object(), [object()])])
-    assert ["metrics_failed"] == [record.message for record in caplog.records]
+    """The commit is done; a fault of the meter is a line in the log, and all that came along is counted."""
+    workshop = Workshop(lambda _: Succeeded(outputs={"out": 1}))
+    state = workshop.engine.queries.flow(workshop.start([STEP], [STEP.id]))
+    started = FlowStarted(flow_id=state.id, plan=state.plan, init={})
+    good = Recorded(event=started, sequence=0, at=START)
+    strange = Recorded(
+        event=StepCompleted(flow_id=state.id, step_id=5, outputs={}, duration_ms="x"), sequence=1, at=START
+    )
+    with growth() as grown:
+        count_flow_events([(object(), [good]), (state, [good, strange, object(), good]), (state, [good])])
+    assert ["metrics_failed"] * 3 == [record.message for record in caplog.records]
+    assert 3.0 == grown.of("argyll_flows_started_total", kind="root")

@@ -8,7 +8,7 @@ import pytest
 
 from argyll_engine.model.process import ProcessAbout
 from argyll_engine.model.vitals import QueueVitals
-from argyll_engine.policy.fitness import Facts, Level, PlaceFacts, RedisFacts, UrlFacts, findings
+from argyll_engine.policy.fitness import BrokerFacts, Facts, Level, PlaceFacts, RedisFacts, UrlFacts, findings
 
 ENGINE = RedisFacts(name="engine", where="e:1", limit_bytes=100, is_local=False, is_tls=True, has_password=True)
 FLOWS = replace(ENGINE, name="flow", where="f:1")
@@ -79,6 +79,8 @@ def test_nothing_is_said_against_a_sound_deployment() -> None:
         (_with_queue(oldest_seconds=61.0), [("queues", Level.WARNING)]),
         (_with_queue(dead_letters=1), [("dead letters", Level.WARNING)]),
         (replace(SOUND, queues=()), [("queues", Level.NOTE)]),
+        (replace(SOUND, broker=BrokerFacts(url="amqp://b", error="x")), [("broker", Level.FAULT)]),
+        (replace(SOUND, broker=BrokerFacts(url="amqp://b")), []),
         (replace(SOUND, url=UrlFacts(url="http://localhost", is_local=True)), [("webhooks", Level.FAULT)]),
         (replace(SOUND, url=UrlFacts(url="http://a", is_local=False, error="x")), [("webhooks", Level.FAULT)]),
         (replace(SOUND, url=UrlFacts(url="http://a", is_local=False, is_open=True)), [("access", Level.WARNING)]),

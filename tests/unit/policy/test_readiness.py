@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whether a deployment is ready, by its vitals: each fault names its check."""
 
+from dataclasses import replace
+
 import pytest
 
 from argyll_engine.model.vitals import QueueVitals, StoreVitals, Vitals
@@ -54,3 +56,33 @@ def test_no_limit_of_age_is_no_fault():
     """With 0 a deployment is ready however old its messages are."""
     old = QueueVitals(name="work", ready=1, oldest_seconds=1e6)
     assert {} == faults(Vitals(stores=(FLOW, ENGINE), workers_alive=1, queues=(old,)), 0.0)
+
+
+ONE, TWO = StoreVitals(name="flow-1"), StoreVitals(name="flow-2")
+
+
+@pytest.mark.parametrize(
+    ("vitals", "expected"),
+    [
+        (Vitals(stores=(ONE, replace(TWO, error="refused"), ENGINE), workers_alive=2), {}),
+        (
+            Vitals(stores=(replace(ONE, error="gone"), replace(TWO, error="refused"), ENGINE)),
+            {"flow-1_store": "gone", "flow-2_store": "refused", "workers": "not known while the flow store is away"},
+        ),
+        (Vitals(stores=(ONE, TWO, replace(ENGINE, error="away")), workers_alive=2), {"engine_store": "away"}),
+        (
+            Vitals(stores=(ONE, TWO, ENGINE), workers_alive=2, unserved=("flow-2",)),
+            {"workers": "no worker has shown a sign of life lately on flow-2"},
+        ),
+    ],
+)
+def test_one_of_several_flow_stores_can_be_spared(vitals, expected):
+    """While another answers, for its flows go on; each needs workers."""
+    assert expected == faults(vitals)
+
+
+def test_a_flow_store_that_is_spared_is_named():
+    """With what is wrong, though that is no fault of the deployment."""
+    vitals = Vitals(stores=(ONE, replace(TWO, error="refused"), ENGINE), workers_alive=2)
+    details = {check.name: check.detail for check in readiness(vitals, 60.0)}
+    assert ("ok", "its flows wait: refused") == (details["flow-1_store"], details["flow-2_store"])

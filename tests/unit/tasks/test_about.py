@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from argyll_engine.config import EngineConfig
-from argyll_engine.tasks.about import about, ask_about, skew_seconds
+from argyll_engine.tasks.about import about, ask_about, broker_fault, skew_seconds
 from argyll_engine.tasks.app import make_celery
 
 
@@ -27,7 +27,18 @@ def test_only_what_the_way_cannot_explain_is_a_difference_of_clocks(time_ms: flo
     assert expected == skew_seconds(time_ms, asked_ms=1_000, answered_ms=2_000)
 
 
-def test_a_broker_that_is_away_has_no_workers() -> None:
-    """Nobody answers, and that is no error."""
-    config = EngineConfig.from_env({"FLOW_REDIS_ADDR": "unix:///no/such.sock"})
-    assert () == ask_about(make_celery(config), 0.1)
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("", "No such file or directory"),
+        ("redis://127.0.0.1:1/0", "Connection refused"),
+        ("amqp://guest:guest@127.0.0.1:1//", "Connection refused"),
+        ("nosuch://127.0.0.1:1", "nosuch"),
+        ("zookeeper://127.0.0.1:1", "kazoo"),
+    ],
+)
+def test_a_broker_that_is_away_has_no_workers(url: str, reason: str) -> None:
+    """Nobody answers, and that is no error; why nobody does can be asked."""
+    app = make_celery(EngineConfig.from_env({"FLOW_REDIS_ADDR": "unix:///no/such.sock", "CELERY_BROKER_URL": url}))
+    fault = broker_fault(app)
+    assert ((), True) == (ask_about(app, 0.1), fault != "" and reason in fault), fault

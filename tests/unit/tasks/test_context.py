@@ -8,7 +8,7 @@ from typing import Any
 from celery import Celery
 
 from argyll_engine.dispatch import RUN_WORK
-from argyll_engine.tasks.context import task_context, together
+from argyll_engine.tasks.context import calling, task_context, together
 
 RECORD = logging.makeLogRecord({})
 
@@ -59,3 +59,13 @@ def test_a_line_of_a_batch_is_about_the_task_whose_token_it_names() -> None:
         {},
     ] == found
     assert task_context(logging.makeLogRecord({"argyll_fields": {"token": "u"}})) == {}
+
+
+def test_a_line_about_a_call_under_way_is_of_its_task() -> None:
+    """No thread is its own, so the token that the line names tells which task is meant."""
+    calling["tag"] = SimpleNamespace(name=RUN_WORK, id="id-t", args=("f", "s", "t", 1))
+    try:
+        found = [task_context(logging.makeLogRecord({"argyll_fields": {"token": token}})) for token in "tu"]
+    finally:
+        calling.clear()
+    assert ["id-t", None] == [ids.get("task_id") for ids in found]

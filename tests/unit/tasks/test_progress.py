@@ -2,10 +2,14 @@
 """What the sign of life of a worker says: it changes while the worker gets somewhere, and tells when it is deaf."""
 
 import pytest
+from celery import Celery
 
+from argyll_engine.config import EngineConfig
+from argyll_engine.dispatch import SWEEP
 from argyll_engine.model.vitals import QueueVitals, Vitals
 from argyll_engine.progress import Progress
-from argyll_engine.tasks.progress import Watch
+from argyll_engine.tasks.app import make_celery
+from argyll_engine.tasks.progress import MOST_WAITING, Watch, WatchedScheduler
 
 LIMIT = 60.0
 
@@ -100,3 +104,47 @@ def test_messages_of_others_are_no_trouble(worker, vitals):
     """Neither are queues that nobody knows anything of."""
     worker.vitals = vitals
     assert "" == worker.trouble(3 * LIMIT)
+
+
+@pytest.mark.parametrize(
+    ("broker", "event"),
+    [
+        ("", "redis connection lost"),
+        ("amqp://guest@127.0.0.1:1//", "broker connection lost"),
+    ],
+)
+def test_beat_says_in_one_line_that_it_could_not_send(caplog, broker, event):
+    """The broker is away; the next round makes up for it, so there is no traceback."""
+    scheduler = _scheduler(broker)
+    scheduler.apply_entry(scheduler.schedule[SWEEP])
+    assert [(event, False)] == [(record.message, record.exc_info) for record in caplog.records]
+
+
+def test_beat_tells_a_fault_of_ours_with_its_traceback(caplog):
+    """Nothing goes wrong unseen."""
+    scheduler = _scheduler("")
+    entry = scheduler.schedule[SWEEP]
+    entry.args = 1
+    scheduler.apply_entry(entry)
+    (record,) = [record for record in caplog.records if record.message == "beat_failed"]
+    assert record.exc_info is not None
+
+
+def test_beat_does_not_fill_a_queue_that_nobody_reads():
+    """An archive without an archiver, say; when somebody takes the messages, beat goes on."""
+    app = Celery("beat", broker="memory://", set_as_current=False)
+    app.conf.beat_schedule = {"look": {"task": "look", "schedule": 60.0, "options": {"queue": "unread"}}}
+    scheduler = WatchedScheduler(app=app)
+    with app.connection_for_write() as connection, connection.channel() as channel:
+        for taken in (0, 30):
+            for _ in range(taken):
+                assert channel.basic_get("unread", no_ack=True) is not None
+            for _ in range(MOST_WAITING + 20):
+                scheduler.apply_entry(scheduler.schedule["look"])
+            assert MOST_WAITING == channel.queue_declare("unread", passive=True).message_count
+
+
+def _scheduler(broker):
+    """Beat's, on a broker that is not there."""
+    config = EngineConfig.from_env({"FLOW_REDIS_ADDR": "127.0.0.1:1", "CELERY_BROKER_URL": broker})
+    return WatchedScheduler(app=make_celery(config))

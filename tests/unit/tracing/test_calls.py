@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Calls and messages that say which trace they are part of."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 import pytest
@@ -9,10 +9,11 @@ import pytest
 from argyll_engine.dispatch import RENDERERS
 from argyll_engine.invoke.request import HttpRequest, build_compensation, build_request
 from argyll_engine.model.effects import CompleteParent, Effect, ReleaseHeld, RunWork
-from argyll_engine.model.ids import FlowID, StepID, Token
+from argyll_engine.model.ids import CANARY_PREFIX, FlowID, StepID, Token
 from argyll_engine.model.invocation import Compensation, Failed, Invocation, NotCompleted, Outcome, Succeeded
 from argyll_engine.ports import Message, QueueEntry
 from argyll_engine.tracing.calls import (
+    TracedCallClient,
     TracedCompensationClient,
     TracedDispatcher,
     TracedStepClient,
@@ -40,9 +41,22 @@ class _Service:
         self.asked.append(invocation)
         return self._outcome
 
+    def begin(self, invocation: Invocation, done: Callable[[Outcome | Exception], None]) -> None:
+        done(self.invoke(invocation))
+
     def compensate(self, compensation: Compensation) -> Outcome:
         self.asked.append(compensation)
         return self._outcome
+
+
+class _Faulty(_Service):
+    """Tells of a fault of ours."""
+
+    def __init__(self) -> None:
+        super().__init__(Succeeded(outputs={}))
+
+    def begin(self, invocation: Invocation, done: Callable[[Outcome | Exception], None]) -> None:
+        done(ValueError("a fault"))
 
 
 class _Renderer:
@@ -78,6 +92,25 @@ def test_a_call_has_a_span_below_its_work_whose_place_goes_out_with_it(outcome: 
         span.kind,
         span.error,
     )
+
+
+def test_a_call_that_is_begun_has_the_same_span_once_it_has_ended() -> None:
+    """No span of a fault of ours; a canary has none either."""
+    at_once, begun = RecordingTraces(), RecordingTraces()
+    service, heard = _Service(Succeeded(outputs={})), list[Outcome | Exception]()
+    TracedStepClient(service, at_once).invoke(_invocation())
+    TracedCallClient(service, begun).begin(_invocation(), heard.append)
+    TracedCallClient(_Faulty(), begun).begin(_invocation(), heard.append)
+    TracedCallClient(service, begun).begin(_invocation(FlowID(f"{CANARY_PREFIX}1")), heard.append)
+    (expected,), (span,) = at_once.spans, begun.spans
+    assert (expected.name, expected.place, expected.above, expected.attributes) == (
+        span.name,
+        span.place,
+        span.above,
+        span.attributes,
+    )
+    assert [expected.place, None] == [parse_header(asked.traceparent) for asked in service.asked[1:]]
+    assert [Succeeded, ValueError, Succeeded] == [type(one) for one in heard]
 
 
 def test_undoing_has_a_span_below_the_step() -> None:

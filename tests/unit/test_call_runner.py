@@ -1,0 +1,387 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Calls that run together: claims and results share round trips, and members do not trouble each other."""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+import pytest
+
+from argyll_engine.call_runner import CallRunner
+from argyll_engine.errors import StoreUnavailableError
+from argyll_engine.model.flow import FlowStatus, WorkStatus
+from argyll_engine.model.ids import FlowID, StepID, Token
+from argyll_engine.model.invocation import Accepted, Failed, Invocation, NotCompleted, Outcome, Succeeded
+from argyll_engine.model.step import StepType, WorkConfig
+from argyll_engine.script_runner import Fate
+from argyll_engine.work_order import WorkOrder
+from tests.counting import CountingStore
+from tests.definitions import a_script_step, a_step, output, required
+from tests.workshop import Workshop
+
+SECONDS = 20
+CALL = a_step("call", {"y": output()})
+KNOWN = a_step("known", {"y": output()}, memoizable=True)
+FAN = a_step("fan", {"x": required(for_each=True), "y": output()}, work_config=WorkConfig(parallelism=100))
+WELL = Succeeded(outputs={"y": 1})
+
+Done = Callable[[Outcome | Exception], None]
+
+
+class WaitingClient:
+    """Calls that wait until the test answers them; `on_begin` may answer at once, or raise."""
+
+    def __init__(self) -> None:
+        self.calls: dict[str, tuple[Invocation, Done]] = {}
+        self.on_begin: Callable[[Invocation, Done], None] = lambda _, __: None
+        self.changed = threading.Condition()
+
+    def invoke(self, invocation: Invocation) -> Outcome:
+        """Nobody calls here and waits."""
+        raise AssertionError(invocation)
+
+    def begin(self, invocation: Invocation, done: Done) -> None:
+        """Keep it."""
+        with self.changed:
+            self.calls[invocation.flow_id] = invocation, done
+            self.changed.notify_all()
+        self.on_begin(invocation, done)
+
+    def wait_for(self, *flow_ids: str) -> None:
+        """Until the steps of these flows are being called."""
+        with self.changed:
+            assert self.changed.wait_for(lambda: self.calls.keys() >= {*flow_ids}, SECONDS)
+
+    def answer(self, flow_id: str, outcome: Outcome | Exception = WELL) -> None:
+        """The call of a flow's step has ended."""
+        self.calls[flow_id][1](outcome)
+
+
+class Bench:
+    """A workshop, flows that wait for their calls, and a runner with a cache and counters of its own."""
+
+    def __init__(self) -> None:
+        self.shop = Workshop()
+        self.client = WaitingClient()
+        self.parts = self.shop.parts_of_another_process()
+        self.store = CountingStore(self.shop.backend)
+        self.parts.flows._store = self.parts.flow_executor._store = self.store
+        self.fates: dict[str, Fate] = {}
+        self.ended = threading.Condition()
+        self.crash: Callable[[WorkOrder, Exception], None] = self.shop.runner.record_crash
+        self.runner = CallRunner(
+            worker_id=self.shop.runner.worker_id,
+            flows=self.parts.flow_executor,
+            projections=self.parts.flows,
+            held=self.shop.held,
+            memo=self.parts.memo,
+            clients={StepType.SYNC: self.client, StepType.ASYNC: self.client},
+            webhook_base_url="http://engine",
+            crash=lambda order, exc: self.crash(order, exc),
+        )
+        for step in (CALL, FAN, KNOWN, a_step("ack", type=StepType.ASYNC), a_script_step("script", {"y": output()})):
+            self.shop.engine.register_step(step)
+
+    def orders(self, *flow_ids: str, goal: str = "call", x: object = 1) -> list[WorkOrder]:
+        """The orders that starting these flows leads to."""
+        for flow_id in flow_ids:
+            self.shop.engine.start_flow(FlowID(flow_id), (StepID(goal),), {"x": (x,)} if goal == "fan" else {}, {})
+        self.store.loads, self.store.commits = [], []
+        return [
+            WorkOrder(flow_id=flow_id, step_id=step_id, token=token, attempt=attempt, delivery_tag=f"tag-{token}")
+            for flow_id, step_id, token, attempt in self.shop.messages()
+        ]
+
+    def begin(self, orders: Sequence[WorkOrder]) -> None:
+        """Hand them to the runner."""
+        self.runner.begin(orders, self.hear)
+
+    def hear(self, ended: Sequence[tuple[WorkOrder, Fate]]) -> None:
+        """What became of them."""
+        with self.ended:
+            self.fates |= {order.delivery_tag: fate for order, fate in ended}
+            self.ended.notify_all()
+
+    def await_fates(self, orders: Sequence[WorkOrder]) -> list[Fate]:
+        """Of these orders, once all have ended."""
+        tags = [order.delivery_tag for order in orders]
+        with self.ended:
+            assert self.ended.wait_for(lambda: self.fates.keys() >= {*tags}, SECONDS)
+        return [self.fates[tag] for tag in tags]
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Within the block the runner records nothing, so that everything gathers for its next turn."""
+        resumed, reached = threading.Event(), threading.Event()
+
+        def hold(_ended: object) -> None:
+            reached.set()
+            assert resumed.wait(SECONDS)
+
+        self.runner.begin([an_order("nobody")], hold)
+        assert reached.wait(SECONDS)
+        self.store.loads, self.store.commits = [], []
+        yield
+        resumed.set()
+
+    def status(self, flow_id: str) -> FlowStatus:
+        """Of a flow, as of now."""
+        return self.shop.engine.queries.flow(FlowID(flow_id)).status
+
+
+@pytest.fixture
+def bench() -> Iterator[Bench]:
+    """A bench whose thread ends with the test."""
+    made = Bench()
+    yield made
+    for invocation, done in made.client.calls.values():
+        made.client.calls[invocation.flow_id] = invocation, done
+        done(WELL)
+    made.runner.finish()
+
+
+def an_order(flow_id: str, step_id: str = "call") -> WorkOrder:
+    """An order that no flow has given."""
+    return WorkOrder(
+        flow_id=FlowID(flow_id), step_id=StepID(step_id), token=Token("t"), attempt=1, delivery_tag=f"tag-{flow_id}"
+    )
+
+
+def test_claims_are_two_round_trips_and_results_one(bench: Bench) -> None:
+    """Five flows that this process has never seen; each message is acknowledged with its result."""
+    orders = bench.orders(*"abcde")
+    bench.begin(orders)
+    bench.client.wait_for(*"abcde")
+    assert ([5], [5]) == (bench.store.loads, bench.store.commits)
+    assert not {order.delivery_tag for order in orders} & bench.shop.backend.acknowledged
+
+    with bench.paused():
+        for flow_id in "abcde":
+            bench.client.answer(flow_id)
+    assert [Fate.COMMITTED] * 5 == bench.await_fates(orders)
+
+    assert [5] == bench.store.commits
+    assert {order.delivery_tag for order in orders} <= bench.shop.backend.acknowledged
+    assert [FlowStatus.COMPLETED] * 5 == [bench.status(flow_id) for flow_id in "abcde"]
+
+
+def test_claims_and_results_share_a_commit(bench: Bench) -> None:
+    """What has come while the runner was at something else goes together, whatever it is."""
+    (first,) = bench.orders("a")
+    bench.begin([first])
+    bench.client.wait_for("a")
+    (second,) = bench.orders("b")
+
+    with bench.paused():
+        bench.client.answer("a")
+        bench.begin([second])
+    bench.client.wait_for("b")
+
+    assert [Fate.COMMITTED] == bench.await_fates([first])
+    assert ([1], [2]) == (bench.store.loads, bench.store.commits)
+
+
+def test_the_quick_do_not_wait_for_the_slow(bench: Bench) -> None:
+    """A call that takes its time holds no result of its batch back."""
+    slow, quick = bench.orders("slow", "quick")
+    bench.begin([slow, quick])
+    bench.client.wait_for("slow", "quick")
+
+    bench.client.answer("quick")
+
+    assert [Fate.COMMITTED] == bench.await_fates([quick])
+    assert (FlowStatus.COMPLETED, FlowStatus.ACTIVE) == (bench.status("quick"), bench.status("slow"))
+
+
+def test_items_of_one_flow(bench: Bench) -> None:
+    """Ten claims of one flow are one commit, and all of its items end."""
+    orders = bench.orders("f", goal="fan", x=list(range(10)))
+    bench.client.on_begin = lambda _, done: done(WELL)
+    bench.begin(orders)
+
+    assert 10 == len(bench.await_fates(orders))
+
+    log = bench.shop.log_of("f")
+    assert (10, 10) == (log.count("work_started"), log.count("work_succeeded"))
+    assert FlowStatus.COMPLETED == bench.status("f")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "event"),
+    [(Failed(error="no"), "work_failed"), (NotCompleted(error="later"), "work_not_completed")],
+)
+def test_other_ends_are_recorded(bench: Bench, outcome: Outcome, event: str) -> None:
+    """A failure is an outcome like any other."""
+    orders = bench.orders("a")
+    bench.client.on_begin = lambda _, done: done(outcome)
+    bench.begin(orders)
+
+    assert [Fate.COMMITTED] == bench.await_fates(orders)
+
+    assert event in bench.shop.log_of("a")
+
+
+def test_an_accepted_call_waits_for_its_webhook(bench: Bench) -> None:
+    """It was told where to send its outcome; its message is done, its work is not."""
+    orders = bench.orders("a", goal="ack")
+    bench.client.on_begin = lambda _, done: done(Accepted())
+    bench.begin(orders)
+
+    assert [Fate.DONE] == bench.await_fates(orders)
+
+    assert f"http://engine/webhook/a/ack/{orders[0].token}" == bench.client.calls["a"][0].webhook_url
+    item = bench.shop.engine.queries.flow(FlowID("a")).executions[StepID("ack")].work_items[orders[0].token]
+    assert WorkStatus.ACTIVE == item.status
+
+
+def test_a_message_that_is_there_twice_calls_once(bench: Bench) -> None:
+    """In one batch, and while the call is under way; the repeated ones are done."""
+    (order,) = bench.orders("a")
+    again = [
+        WorkOrder(flow_id=order.flow_id, step_id=order.step_id, token=order.token, attempt=1, delivery_tag=f"again-{n}")
+        for n in range(2)
+    ]
+    bench.begin([order, again[0]])
+    bench.client.wait_for("a")
+    bench.begin([again[1]])
+
+    assert [Fate.DONE] * 2 == bench.await_fates(again)
+    bench.client.answer("a")
+    assert [Fate.COMMITTED] == bench.await_fates([order])
+    assert 1 == bench.shop.log_of("a").count("work_started")
+
+
+def test_a_remembered_result_needs_no_call(bench: Bench) -> None:
+    """The second flow completes with what the first one's call gave."""
+    bench.client.on_begin = lambda _, done: done(WELL)
+    first = bench.orders("a", goal="known")
+    bench.begin(first)
+    assert [Fate.COMMITTED] == bench.await_fates(first)
+
+    second = bench.orders("b", goal="known")
+    bench.begin(second)
+
+    assert [Fate.DONE] == bench.await_fates(second)
+    assert (["a"], FlowStatus.COMPLETED) == (list(bench.client.calls), bench.status("b"))
+
+
+def test_what_nobody_wants_is_done(bench: Bench) -> None:
+    """Unknown flows, and attempts that somebody else has started."""
+    (order,) = bench.orders("a")
+    bench.shop.runner.run(order.flow_id, order.step_id, order.token, order.attempt)
+    unknown = an_order("never")
+    bench.begin([order, unknown])
+
+    assert [Fate.DONE, Fate.DONE] == bench.await_fates([order, unknown])
+
+    assert {} == bench.client.calls
+
+
+def test_who_loses_the_race_for_a_claim_does_not_call(bench: Bench) -> None:
+    """Another process was faster with one of two flows that this one knows; the other is called."""
+    orders = bench.orders("a", "b")
+    bench.parts.flows.load([order.stream_id for order in orders])
+    bench.shop.runner.run(orders[0].flow_id, orders[0].step_id, orders[0].token, orders[0].attempt)
+    bench.begin(orders)
+    bench.client.wait_for("b")
+
+    assert [Fate.DONE] == bench.await_fates(orders[:1])
+    assert ["b"] == list(bench.client.calls)
+
+
+def test_other_kinds_of_steps_run_alone(bench: Bench) -> None:
+    """A script needs no call, and its neighbour does not notice."""
+    orders = bench.orders("a") + bench.orders("s", goal="script")
+    bench.client.on_begin = lambda _, done: done(WELL)
+    bench.begin(orders)
+
+    assert [Fate.COMMITTED, Fate.ALONE] == bench.await_fates(orders)
+
+
+@pytest.mark.parametrize("where", ["begin", "outcome"])
+def test_a_fault_of_ours_ends_its_attempt_only(bench: Bench, where: str) -> None:
+    """The attempt counts as not completed, and the neighbour as it ended."""
+
+    def begin(call: Invocation, done: Done) -> None:
+        if call.flow_id == "a" and where == "begin":
+            raise ZeroDivisionError("a fault")
+        done(ZeroDivisionError("a fault") if call.flow_id == "a" else WELL)
+
+    orders = bench.orders("a", "b")
+    bench.client.on_begin = begin
+    bench.begin(orders)
+
+    assert [Fate.DONE, Fate.COMMITTED] == bench.await_fates(orders)
+
+    assert "work_not_completed" in bench.shop.log_of("a")
+    assert FlowStatus.COMPLETED == bench.status("b")
+
+
+def test_what_cannot_be_written_ends_alone(bench: Bench) -> None:
+    """An output that is no JSON concerns its own flow only."""
+    orders = bench.orders("a", "b")
+    bench.begin(orders)
+    bench.client.wait_for("a", "b")
+
+    with bench.paused():
+        bench.client.answer("a", Succeeded(outputs={"y": object()}))
+        bench.client.answer("b")
+
+    assert [Fate.DONE, Fate.COMMITTED] == bench.await_fates(orders)
+    assert "work_not_completed" in bench.shop.log_of("a")
+
+
+def test_a_store_that_is_away_for_a_moment_costs_nothing(bench: Bench) -> None:
+    """Claims and results wait for it; a claim that was recorded without our hearing of it is still ours."""
+    commit, faults = bench.store.commit, iter((True, True))
+
+    def shaky(commits: object) -> object:
+        results = commit(commits)  # type: ignore[arg-type]
+        if next(faults, False):
+            raise StoreUnavailableError("flow", "gone")
+        return results
+
+    orders = bench.orders("a")
+    bench.store.commit = shaky  # type: ignore[method-assign, assignment]
+    bench.client.on_begin = lambda _, done: done(WELL)
+    bench.begin(orders)
+
+    assert [Fate.DONE] == bench.await_fates(orders)  # the second try finds that it is recorded
+
+    log = bench.shop.log_of("a")
+    assert (1, 1) == (log.count("work_started"), log.count("work_succeeded"))
+
+
+def test_a_worker_that_stops_begins_nothing_and_ends_what_runs(bench: Bench) -> None:
+    """What is under way is recorded before `finish` comes back; the rest is left to others."""
+    running, late = bench.orders("a", "b")
+    bench.begin([running])
+    bench.client.wait_for("a")
+    bench.runner.stop()
+    bench.begin([late])
+    assert [Fate.LEFT] == bench.await_fates([late])
+
+    finishing = threading.Thread(target=bench.runner.finish)
+    finishing.start()
+    assert finishing.is_alive()
+    bench.client.answer("a")
+    finishing.join(SECONDS)
+
+    assert (Fate.COMMITTED, FlowStatus.COMPLETED) == (bench.fates[running.delivery_tag], bench.status("a"))
+    assert FlowStatus.ACTIVE == bench.status("b")
+
+
+def test_a_store_that_is_away_at_the_end_leaves_the_message(bench: Bench) -> None:
+    """Nobody knows what was recorded: whoever gets the message finds out."""
+    orders = bench.orders("a")
+    bench.begin(orders)
+    bench.client.wait_for("a")
+
+    def gone(_commits: object) -> object:
+        raise StoreUnavailableError("flow", "gone")
+
+    bench.store.commit = gone  # type: ignore[method-assign, assignment]
+    bench.runner.stop()
+    bench.client.answer("a")
+
+    assert [Fate.LEFT] == bench.await_fates(orders)
