@@ -25,8 +25,8 @@ __all__ = ["EngineConfig", "RedisConfig", "WorkDefaults"]
 class EngineConfig:
     """Everything that can be set from outside; the defaults are those of the environment.
 
-    `broker_url` empty means our transport on the flow store's Redis (`flow_redis.streams_url()`). Where there are several
-    flow stores, `flow_shards` has all of them, and `flow_redis` is the first; else it is empty.
+    `broker_url` empty means our transport on the flow store's Redis (`flow_redis.streams_url()`). Of several flow
+    stores `flow_shards` has all, and `flow_redis` is the first; else it is empty.
     """
 
     engine_redis: RedisConfig = RedisConfig(prefix="argyll:engine")

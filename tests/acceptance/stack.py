@@ -116,7 +116,7 @@ class Stack:
             server.start()
         for part in (self.api, *self.workers.values(), self.beat):
             part.start()
-        eventually("an answer of the API", lambda: _serves(self.client))
+        eventually("an answer of the API", lambda: serves(self.client))
 
     def kill_worker(self, *names: str) -> None:
         """Kill these worker processes, or all."""
@@ -148,7 +148,7 @@ class Stack:
         part.start()
         client = Client(f"http://127.0.0.1:{port}")
         try:
-            eventually("an answer of the second API", lambda: _serves(client))
+            eventually("an answer of the second API", lambda: serves(client))
             yield client
         finally:
             part.stop()
@@ -256,7 +256,8 @@ def _argyll(*words: str) -> tuple[str, ...]:
     return (sys.executable, "-P", "-m", "argyll_api.cli", *words)
 
 
-def _serves(client: Client) -> bool:
+def serves(client: Client) -> bool:
+    """Whether the API and what is behind it answer."""
     try:
         stores = client.get("/engine/step"), client.post("/engine/flow/query", {"limit": 1})
         return client.get("/health").status == 200 and all(answer.status == 200 for answer in stores)

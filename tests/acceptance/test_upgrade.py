@@ -12,7 +12,7 @@ import pytest
 from tests.acceptance.client import eventually, fresh_id
 from tests.acceptance.part import ROOT, Part
 from tests.acceptance.services import StepServices
-from tests.acceptance.stack import Stack
+from tests.acceptance.stack import Stack, serves
 from tests.acceptance.steps import attributes, flow_step, retries, script, sync
 
 OLD = "7d7103a"
@@ -71,7 +71,7 @@ def test_old_and_new_processes_share_the_work(
     try:
         for part in old:
             part.start()
-        eventually("an answer of the old API", stack._is_serving)
+        eventually("an answer of the old API", lambda: serves(client))
         services["call"].computes(lambda arguments: {"called": arguments["begun"] + 1})
         client.register(
             script("first", "return {begun = seed}", attributes(["seed"], ["begun"])),
