@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from functools import partial
+from threading import Event
 from typing import Final
 
 from argyll_archiver.meter import note_retention_failure
@@ -19,10 +20,12 @@ from argyll_engine.model.ids import FlowID
 from argyll_engine.ports import Clock, WorkLeases
 
 LEASE: Final = "archive-retention"
-BATCH: Final = 500
 AT_ONCE: Final = 1_000
-"""Flows, children included, that are forgotten in one step, unless one family alone has more."""
+"""Flows, children included, that are forgotten in one step with one record, unless one family alone has more."""
+BATCH: Final = AT_ONCE
+"""Root flows that are looked for at a time."""
 THREADS: Final = 8
+MILLISECOND: Final = timedelta(milliseconds=1)
 
 _CHANGED: Final = "it was changed meanwhile; the next sweep looks again"
 
@@ -32,7 +35,7 @@ class Retention:
 
     Args:
         retention_seconds: How long after its deactivation an archived flow stays; zero or less for ever.
-        lease_seconds: After this long another process may go on where one was lost.
+        lease_seconds: After this long another process may go on where one was lost; no batch takes longer.
     """
 
     def __init__(
@@ -46,7 +49,8 @@ class Retention:
     ) -> None:
         self._changes, self._leases, self._clock = changes, leases, clock
         self._retention = timedelta(seconds=retention_seconds)
-        self._lease_ms = int(lease_seconds * 1_000)
+        self._lease = timedelta(seconds=lease_seconds)
+        self._stopping = Event()
 
     @property
     def is_on(self) -> bool:
@@ -65,37 +69,49 @@ class Retention:
         gone = 0
         try:
             left = 0  # flows that cannot go, at the head of the line: they do not keep the others
-            while self._leases.acquire_lease(LEASE, owner, self._lease_ms):
+            while not self._stopping.is_set() and self._leases.acquire_lease(LEASE, owner, self._lease // MILLISECOND):
+                until = self._clock.now() + self._lease
                 due = self.due(left + BATCH)[left:]
-                expired = self._expire(due) if due else 0
+                expired = self._expire(due, until) if due else 0
                 gone += expired
-                left += len(due) - expired
-                if not expired or len(due) < BATCH:
+                is_cut = self._clock.now() > until
+                if not expired or (len(due) < BATCH and not is_cut):
                     break
+                left += 0 if is_cut else len(due) - expired
         finally:
             self._leases.release_lease(LEASE, owner)
         return gone
 
+    def stop(self, **_signal: object) -> None:
+        """No further flow goes but those whose objects are gone already."""
+        self._stopping.set()
+
     def _before(self) -> datetime:
         return self._clock.now() - self._retention
 
-    def _expire(self, flow_ids: Sequence[FlowID]) -> int:
+    def _expire(self, flow_ids: Sequence[FlowID], until: datetime) -> int:
         """How many of these root flows are gone."""
         before = self._before()
         with ThreadPoolExecutor(THREADS, "retention") as pool:
-            families = [family for family in pool.map(partial(self._without_objects, before), flow_ids) if family]
+            families = [
+                family for family in pool.map(partial(self._without_objects, before, until), flow_ids) if family
+            ]
         return sum(map(self._forget, _groups(families)))
 
     def _forget(self, group: Sequence[Sequence[SeenFlow]]) -> int:
-        """How many families of a group are gone. Where one has changed meanwhile, each goes by itself."""
+        """How many families of a group are gone. Halves lead to the one that has changed meanwhile; it stays."""
         if self._changes.expire([flow for family in group for flow in family]):
             return len(group)
         if len(group) > 1:
-            return sum(self._forget([family]) for family in group)
+            middle = len(group) // 2
+            return self._forget(group[:middle]) + self._forget(group[middle:])
         note_retention_failure(group[0][0].digest.flow_id, _CHANGED)
         return 0
 
-    def _without_objects(self, before: datetime, flow_id: FlowID) -> Sequence[SeenFlow]:
+    def _without_objects(self, before: datetime, until: datetime, flow_id: FlowID) -> Sequence[SeenFlow]:
+        """A family whose objects are gone now; none when time is over, so that a target that hangs is asked no more."""
+        if self._stopping.is_set() or self._clock.now() > until:
+            return ()
         try:
             return self._changes.begin_expiry(flow_id, before)
         except StoreUnavailableError:

@@ -123,7 +123,8 @@ class Desk:
     reader: ArchiveReader
     inspection: Inspection
     changes: ArchiveChanges
-    retention: Retention
+    retentions: tuple[Retention, ...]
+    """One for each flow store."""
 
 
 def build_desk(engine: EngineConfig, config: ArchiverConfig) -> Desk:
@@ -131,19 +132,25 @@ def build_desk(engine: EngineConfig, config: ArchiverConfig) -> Desk:
     if config.target is None:
         raise ConfigError([NO_TARGET])
     stores, reader = open_flow_stores(engine), ArchiveReader(config.target, config.prefix)
-    changes = build_changes(engine, config)
+    alone = [engine.of_shard(number) for number in range(1, len(engine.shards) + 1)]
     return Desk(
         store=stores.archive,
         reader=reader,
         inspection=Inspection(index=stores.index, store=stores.archive, reader=reader),
-        changes=changes,
-        retention=_retention(engine, config, changes),
+        changes=build_changes(engine, config),
+        retentions=tuple(build_retention(each, config) for each in alone),
     )
 
 
 def build_retention(engine: EngineConfig, config: ArchiverConfig) -> Retention:
-    """What lets archived flows go that are past their retention."""
-    return _retention(engine, config, build_changes(engine, config))
+    """What lets archived flows of one flow store go that are past their retention."""
+    return Retention(
+        changes=build_changes(engine, config),
+        leases=open_flow_stores(engine).leases,
+        clock=SystemClock(),
+        retention_seconds=config.retention_seconds,
+        lease_seconds=config.lease_timeout_seconds,
+    )
 
 
 def build_changes(engine: EngineConfig, config: ArchiverConfig) -> ArchiveChanges:
@@ -153,13 +160,3 @@ def build_changes(engine: EngineConfig, config: ArchiverConfig) -> ArchiveChange
         stores.flows, FlowAggregate(engine.recovery_grace_seconds), ProjectionCache(_STATES)
     )
     return ArchiveChanges(store=stores.archive, access=build_access(config), flows=log, clock=SystemClock())
-
-
-def _retention(engine: EngineConfig, config: ArchiverConfig, changes: ArchiveChanges) -> Retention:
-    return Retention(
-        changes=changes,
-        leases=open_flow_stores(engine).leases,
-        clock=SystemClock(),
-        retention_seconds=config.retention_seconds,
-        lease_seconds=config.lease_timeout_seconds,
-    )

@@ -29,11 +29,12 @@ def add_archiver(celery: Celery) -> None:
     config = archiver_config(os.environ)
     engine = EngineConfig.from_env(os.environ)
     logs.configure(engine.log_settings(SERVICE, task_context))
-    archiver = build_archiver(engine, config)
+    archiver, retention = build_archiver(engine, config), build_retention(engine, config)
     watch = Watch(archiver, config.poll_interval_seconds)
-    register_tasks(celery, archiver, build_retention(engine, config))
+    register_tasks(celery, archiver, retention)
     worker_ready.connect(watch.start, weak=False)
     worker_shutting_down.connect(archiver.stop, weak=False)
+    worker_shutting_down.connect(retention.stop, weak=False)
     worker_shutting_down.connect(watch.stop, weak=False)
 
 

@@ -11,7 +11,7 @@ from typing import Final
 
 from argyll_engine import log as logs
 from argyll_engine.archived_flows import NoArchive, read_events
-from argyll_engine.codec import time_to_json
+from argyll_engine.codec import digest_from_text, time_to_json
 from argyll_engine.errors import (
     ArchiveUnavailableError,
     DamagedArchiveError,
@@ -132,7 +132,7 @@ class ArchiveChanges:
     def begin_expiry(self, flow_id: FlowID, before: datetime) -> tuple[SeenFlow, ...]:
         """An archived root flow that was deactivated before a time, with its children; their objects are gone now.
 
-        None if it was brought back or erased since it was looked for, or its id is that of a newer flow.
+        Empty if it was brought back or erased since it was looked for, or its id is that of a newer flow.
 
         Raises:
             FlowNotEndedError: A child goes on.
@@ -201,9 +201,11 @@ class ArchiveChanges:
         return tuple(flows)
 
     def _seen_live(self, flow_id: FlowID, objects: tuple[ObjectPlace, ...], *, is_root: bool) -> tuple[SeenFlow, ...]:
-        """A live flow; none for a child that is not there."""
+        """A flow that was live a moment ago; none for a child that is not there."""
         (projection,) = self._flows.load([flow_stream(flow_id)])
         state = projection.state
+        if projection.digest is not None:  # it has been archived since it was looked for
+            return (SeenFlow(digest=digest_from_text(projection.digest), is_archived=True, objects=objects),)
         if state is None and is_root:
             raise FlowNotFoundError(flow_id)
         if state is None:
@@ -225,22 +227,29 @@ class ArchiveChanges:
         record = self._record(flows, action, reason)
         if not self._store.erase(flows, record):
             return False
-        log.info("flows_" + action, **record)
         flow_ids = [flow.digest.flow_id for flow in flows]
+        log.info("flows_" + action, **record)
+        if action == EXPIRED:
+            log.debug("expired_flow_ids", flow_ids=" ".join(flow_ids))
         for flow_id in flow_ids:
             self._flows.forget(flow_stream(flow_id))
             self._on_gone(flow_id)
         # once more for those that an archiver may have written meanwhile, unless the id is in use again
-        unsure = zip(flows, self._store.digests(flow_ids), strict=True)
-        self._delete_objects([flow for flow, used in unsure if used is None and not flow.is_archived])
+        live = [flow for flow in flows if not flow.is_archived]
+        used = self._store.digests([flow.digest.flow_id for flow in live]) if live else ()
+        self._delete_objects([flow for flow, digest in zip(live, used, strict=True) if digest is None])
         return True
 
     def _record(self, flows: Sequence[SeenFlow], action: str, reason: str) -> Mapping[str, str]:
-        """What the audit log says: ids of root flows, and numbers; nothing of what the flows held."""
+        """What the audit log says: numbers, and the ids of root flows that somebody named; nothing of what flows held.
+
+        It is never trimmed, so what goes by itself, without end, leaves no ids there.
+        """
         digests = [flow.digest for flow in flows]
+        roots = [digest.flow_id for digest in digests if not is_child(digest.flow_id)]
         return {
             "action": action,
-            "flow_ids": " ".join(digest.flow_id for digest in digests if not is_child(digest.flow_id)),
+            **({"flow_ids": " ".join(roots)} if action == ERASED else {}),
             "at": time_to_json(self._clock.now()),
             "flows": str(len(flows)),
             "events": str(sum(digest.event_count for digest in digests)),

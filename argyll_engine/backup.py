@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
+from itertools import chain
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -170,7 +171,7 @@ def create(
     writer, counts = _Writer(objects, name), _Counts()
     # Flows first: the catalog may then know more than they do, which hurts nobody.
     for store in (flows, engine):
-        for stream in (*store.shared_streams(), *(store.flows() if store is flows else ())):
+        for stream in chain(store.shared_streams(), store.flows() if store is flows else ()):
             writer.add(_line(stream))
             counts.add(stream)
     for record in audit:

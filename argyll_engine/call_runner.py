@@ -215,8 +215,8 @@ class CallRunner:
         orders = [call.order for call in calls]
         try:
             states = self._patience.with_store(lambda: wanted_states(self._projections, orders))
-        except TransientError:
-            raise
+        except TransientError:  # the worker stops; the ends beside these are recorded all the same
+            return [(call, Fate.LEFT) for call in calls]
         except Exception:
             log.exception("batch_failed", orders=len(orders))
             return [(call, Fate.ALONE) for call in calls]
@@ -238,8 +238,8 @@ class CallRunner:
                 log.debug("work_dropped", **order.ids, reason="the step is unhealthy")
                 return Fate.DONE
             call.request = self._start(order, state)
-        except TransientError:
-            raise
+        except TransientError:  # as above
+            return Fate.LEFT
         except Exception:  # whatever it is, it concerns this order only, and happens again when it runs alone
             log.exception("batch_member_failed", **order.ids)
             return Fate.ALONE

@@ -71,16 +71,20 @@ def _complete_parent(effect: CompleteParent) -> Message:
 
 
 def _wake_step(effect: WakeAt) -> Message:
-    return Message(task=WAKE_STEP, queue=STEPS_QUEUE, args=(effect.flow_id, effect.step_id), eta=effect.at)
+    return Message(
+        task=WAKE_STEP, queue=STEPS_QUEUE, args=(effect.flow_id, effect.step_id), eta=effect.at, goes_first=True
+    )
 
 
 def _run_compensation(effect: RunCompensation) -> Message:
     args = (effect.flow_id, effect.step_id, effect.token, effect.retry_count)
-    return Message(task=RUN_COMPENSATION, queue=WORK_QUEUE, args=args, eta=effect.at)
+    return Message(task=RUN_COMPENSATION, queue=WORK_QUEUE, args=args, eta=effect.at, goes_first=True)
 
 
 def _release_held(effect: ReleaseHeld) -> Message:
-    return Message(task=RELEASE_HELD, queue=STEPS_QUEUE, args=(effect.step_id, effect.watch), eta=effect.at)
+    return Message(
+        task=RELEASE_HELD, queue=STEPS_QUEUE, args=(effect.step_id, effect.watch), eta=effect.at, goes_first=True
+    )
 
 
 RENDERERS: Final[dict[type[Effect], Callable[[Any], Message]]] = {

@@ -44,7 +44,7 @@ def react(before: FlowState | None, after: FlowState, recorded: Sequence[Recorde
             case _ if after.status is not FlowStatus.ACTIVE:
                 continue
             case WorkRetryScheduled(step_id=step_id, token=token, next_retry_at=at):
-                effects.append(_run(after, step_id, token, at))
+                effects.append(_run(after, step_id, token, at, goes_on=True))
                 effects.extend(_newly_free(before, after, step_id, record.at, looked_at))
             case StepStarted(step_id=step_id):
                 is_under_way = before is not None
@@ -67,7 +67,8 @@ def rearm(state: FlowState, command: Command, now: datetime) -> tuple[Effect, ..
     item = state.executions[command.step_id].work_items[command.token]
     is_early = item.next_retry_at is not None and item.next_retry_at > now
     is_next = item.status is WorkStatus.PENDING and item.attempt + 1 == command.attempt
-    return (_run(state, command.step_id, command.token, item.next_retry_at),) if is_early and is_next else ()
+    again = _run(state, command.step_id, command.token, item.next_retry_at, goes_on=True)
+    return (again,) if is_early and is_next else ()
 
 
 def _rearm_compensation(state: FlowState, command: StartCompensation, now: datetime) -> tuple[Effect, ...]:
@@ -99,12 +100,12 @@ def resume(state: FlowState, held: frozenset[Token], stale_before: datetime, now
         for token, item in ex.work_items.items():
             is_old = item.started_at is not None and item.started_at < stale_before
             if item.status is WorkStatus.ACTIVE and is_old and token not in held:
-                effects.append(_run(state, step_id, token))
+                effects.append(_run(state, step_id, token, goes_on=True))
             elif item.status is WorkStatus.COMPENSATING and (item.next_retry_at or now) <= now:
                 effects.append(_undo(state, step_id, token))
             elif item.status is WorkStatus.ACTIVE and is_old and state.plan.steps[step_id].type == StepType.FLOW:
                 effects.append(CompleteParent(child_id=child_flow_id(state.id, step_id, token)))
-        effects.extend(_run(state, step_id, token) for token in _free(state, step_id, now))
+        effects.extend(_run(state, step_id, token, goes_on=True) for token in _free(state, step_id, now))
         if _may_wait_for_deadline(state, step_id):
             effects.append(WakeAt(flow_id=state.id, step_id=step_id))
     return tuple(effects)

@@ -75,7 +75,7 @@ from argyll_engine.store.metered import MeteredEventStore
 from argyll_engine.store.redis import RedisEventStore, StreamDeliveries
 from argyll_engine.store.schema import StoreSchema
 from argyll_engine.store.sharded.archive import ShardedArchiveStore, ShardMemory
-from argyll_engine.store.sharded.events import ShardedEventStore
+from argyll_engine.store.sharded.events import ShardedEventStore, ShardFeed
 from argyll_engine.store.sharded.index import ShardedFlowIndex
 from argyll_engine.store.sharded.leases import ShardedHeldFlows, ShardedWorkLeases
 from argyll_engine.store.sharded.opening import open_shards
@@ -186,7 +186,10 @@ def build_hub(config: EngineConfig) -> Hub:
 
 def _sharded_hub(config: EngineConfig) -> Hub:
     shards = open_shards(config, _flow_store)
-    feeds = [(_feed(redis, config.flow_store_name(n)), FLOW_KINDS) for n, redis in enumerate(config.shards, 1)]
+    feeds = [
+        (ShardFeed(shards, number, _feed(redis, config.flow_store_name(number + 1))), FLOW_KINDS)
+        for number, redis in enumerate(config.shards)
+    ]
 
     def may_have(number: int, stream_id: StreamID) -> bool:
         return stream_id[0] not in FLOW_KINDS or number - 1 in shards.places(FlowID(stream_id[1]))
@@ -436,7 +439,12 @@ def _redis_stores(config: EngineConfig) -> Stores:
         engine=_grouped(engine_store, "engine"),
         flows=_flow_store(flow_client, config, "flow", along),
         index=RedisFlowIndex(flow_client, prefix),
-        archive=RedisArchiveStore(flow_client, prefix, memory_limit_bytes=config.memory_limit_bytes),
+        archive=RedisArchiveStore(
+            flow_client,
+            prefix,
+            memory_limit_bytes=config.memory_limit_bytes,
+            feed_max_length=config.feed_max_length,
+        ),
         held=RedisHeldFlows(flow_client, prefix),
         memo=memo,
         engine_leases=engine_leases,

@@ -173,13 +173,13 @@ def erase(flow_id: str, reason: str, yes: bool) -> None:
 @click.option("--limit", type=click.IntRange(1), default=1_000, show_default=True, help="Flows that a dry run prints.")
 def expire(dry_run: bool, limit: int) -> None:
     """Delete archived flows that are past ARCHIVE_RETENTION, as the archiver does by itself."""
-    retention = _desk().retention
-    if not retention.is_on:
+    retentions = _desk().retentions
+    if not all(retention.is_on for retention in retentions):
         raise Refusal("ARCHIVE_RETENTION is not set: nothing expires")
     if not dry_run:
-        print_line(f"{retention.sweep()} flows expired")
+        print_line(f"{sum(retention.sweep() for retention in retentions)} flows expired")
         return
-    due = retention.due(limit)
+    due = [flow_id for retention in retentions for flow_id in retention.due(limit)][:limit]
     for flow_id in due:
         print_line(flow_id)
     print_line(f"{len(due)} flows would expire" + (" at least" if len(due) == limit else ""))
@@ -194,8 +194,8 @@ def audit(as_json: bool) -> None:
             print_line(json.dumps(record, ensure_ascii=False))
         else:
             numbers = f"{record['flows']} flows, {record['events']} events, {record['objects']} objects"
-            what = f"{record['at']} {record['action']} {record['flow_ids']} ({numbers})"
-            print_line(f"{what} {record['reason']}".rstrip())
+            words = (record["at"], record["action"], record.get("flow_ids", ""), f"({numbers})", record["reason"])
+            print_line(" ".join(filter(None, words)))
 
 
 def _audit_records() -> Iterator[dict[str, str]]:

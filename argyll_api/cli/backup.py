@@ -150,8 +150,10 @@ def _dumps(config: EngineConfig) -> tuple[Contents, Contents]:
 
 def _audit(config: EngineConfig) -> Iterator[AuditRecord]:
     """The records of all flow stores, as if they had been written to one."""
+    _, *flows = named_stores(config)
     return merged_audit(
-        _audit_of(RedisArchiveStore(connect(store, TIMEOUT_SECONDS), store.prefix)) for store in config.shards
+        _audit_of(RedisArchiveStore(connect(store, TIMEOUT_SECONDS), store.prefix, store_name=name))
+        for name, store in flows
     )
 
 

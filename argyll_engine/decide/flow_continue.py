@@ -9,14 +9,13 @@ status. Source: the contract, execution §2.2, §2.6 and §2.7.
 from collections.abc import Iterable
 
 from argyll_engine.decide.flow_stop import stop_flow
-from argyll_engine.decide.step_inputs import Readiness, assess, supply_of
+from argyll_engine.decide.step_inputs import Readiness, assess, may_use_more
 from argyll_engine.decide.step_start import fail_pending, settle_pending, skip_unneeded
 from argyll_engine.decide.turn import Turn
 from argyll_engine.errors import ScriptError
-from argyll_engine.model.events import StepSkipped
+from argyll_engine.model.events import StepSkipped, StepStarted
 from argyll_engine.model.flow import StepStatus
 from argyll_engine.model.ids import Name, StepID
-from argyll_engine.policy.collect import still_wants
 
 
 def continue_flow(turn: Turn, *, sweep: bool) -> None:
@@ -54,9 +53,10 @@ def _carry(turn: Turn, changed: tuple[StepID, ...], sweep: bool) -> bool:
         if not turn.is_terminal and _is_pending(turn, step_id) and is_needed(turn, step_id):
             settle_pending(turn, step_id)
             _stop_if_lost(turn, step_id)
-    if len(turn.events) > before:
+    raised = [type(recorded.event) for recorded in turn.events[before:]]
+    if any(kind is not StepStarted for kind in raised):  # what only starts ends nothing
         stop_flow(turn)
-    return any(isinstance(recorded.event, StepSkipped) for recorded in turn.events[before:])
+    return StepSkipped in raised
 
 
 def _stop_if_lost(turn: Turn, step_id: StepID) -> None:
@@ -101,9 +101,8 @@ def is_needed(turn: Turn, step_id: StepID) -> bool:
 def _wants(turn: Turn, consumer: StepID, name: Name) -> bool:
     if not _is_pending(turn, consumer):
         return False
-    spec = turn.step(consumer).attributes[name]
     try:
-        if not still_wants(spec.collect, supply_of(turn, name, spec.match)):
+        if not may_use_more(turn, consumer, name):
             return False
     except ScriptError:
         return True  # the consumer itself fails for it
@@ -134,7 +133,9 @@ def _is_pending(turn: Turn, step_id: StepID) -> bool:
 
 
 def _has_gate(turn: Turn, step_id: StepID) -> bool:
-    return any(spec.match is not None for _, spec in turn.step(step_id).required_inputs())
+    return turn.step(step_id).plain_inputs is None and any(
+        spec.match is not None for _, spec in turn.step(step_id).required_inputs()
+    )
 
 
 def _has_active_step(turn: Turn) -> bool:

@@ -12,10 +12,19 @@ from typing import NamedTuple
 from argyll_engine.decide.turn import Turn
 from argyll_engine.errors import ScriptError
 from argyll_engine.model.attribute import AttributeSpec, Collect, Role, ScriptConfig
-from argyll_engine.model.flow import AttributeValue, ExecutionState, StepStatus
+from argyll_engine.model.flow import AttributeValue, ExecutionState, FlowState, StepStatus
 from argyll_engine.model.ids import JSONValue, Name, StepID
 from argyll_engine.model.step import Step
-from argyll_engine.policy.collect import Fulfilled, Supply, TakeDefault, WaitUntil, decide_optional, fulfil, is_dead
+from argyll_engine.policy.collect import (
+    Fulfilled,
+    Supply,
+    TakeDefault,
+    WaitUntil,
+    decide_optional,
+    fulfil,
+    is_dead,
+    still_wants,
+)
 from argyll_engine.policy.literal import parse_literal
 from argyll_engine.policy.match import MatchStatus, input_gate, step_gate
 from argyll_engine.policy.transitions import TERMINAL_STEP
@@ -66,8 +75,11 @@ def assess(turn: Turn, step_id: StepID) -> Assessment:
 
 
 def _assess(turn: Turn, step_id: StepID) -> Assessment:
+    step = turn.step(step_id)
+    if step.plain_inputs is not None:
+        return _assess_plain(turn.state, step.plain_inputs)
     try:
-        inputs = [_input(turn, name, spec) for name, spec in turn.step(step_id).inputs()]
+        inputs = [_input(turn, name, spec) for name, spec in step.inputs()]
     except ScriptError as exc:
         return Assessment(readiness=Readiness.BROKEN, error=f"match evaluation failed\n{exc}")
     values = {i.name: i.got.value for i in inputs if i.got and i.got.has_value}
@@ -83,6 +95,37 @@ def _assess(turn: Turn, step_id: StepID) -> Assessment:
         return _collected(turn, inputs, values)
     except ValueError as exc:
         return Assessment(readiness=Readiness.BROKEN, values=values, error=f"invalid default value\n{exc}")
+
+
+def _assess_plain(state: FlowState, names: tuple[Name, ...]) -> Assessment:
+    """The same for the inputs of most steps, whose rules come down to this."""
+    values: dict[Name, JSONValue] = {}
+    missing: list[Name] = []
+    for name in names:
+        came = state.attributes.get(name)
+        if came:
+            values[name] = came[0].value
+        else:
+            missing.append(name)
+    if not missing:
+        return Assessment(readiness=Readiness.READY, values=values)
+    dead = tuple(name for name in missing if not _may_come(state, name))
+    readiness = Readiness.UNREACHABLE if dead else Readiness.WAITING
+    return Assessment(readiness=readiness, values=values, unsatisfied=dead)
+
+
+def _may_come(state: FlowState, name: Name) -> bool:
+    """Whether a provider of an attribute has not ended."""
+    edges = state.plan.attributes.get(name)
+    return edges is not None and any(state.executions[each].status not in TERMINAL_STEP for each in edges.providers)
+
+
+def may_use_more(turn: Turn, consumer: StepID, name: Name) -> bool:
+    """Whether a pending step has a use for one more value of an input. Raises ScriptError."""
+    spec = turn.step(consumer).attributes[name]
+    if spec.match is None and spec.collect is Collect.FIRST:
+        return not turn.state.attributes.get(name)
+    return still_wants(spec.collect, supply_of(turn, name, spec.match))
 
 
 def supply_of(turn: Turn, name: Name, match: ScriptConfig | None = None) -> Supply:
@@ -135,7 +178,8 @@ def mapped(turn: Turn, step: Step, values: dict[Name, JSONValue]) -> dict[Name, 
     out: dict[Name, JSONValue] = {}
     for name, value in values.items():
         spec = step.attributes[name]
-        out[spec.inner_name(name)] = _map_value(turn, spec, names, spec.inner_name(name), value)
+        inner, script = spec.inner_name(name), spec.mapping_script
+        out[inner] = value if script is None else _map_value(turn, script, names, inner, value)
     return out
 
 
@@ -185,10 +229,7 @@ def _collected(turn: Turn, inputs: list[Input], values: dict[Name, JSONValue]) -
     return Assessment(readiness=Readiness.READY, values=out)
 
 
-def _map_value(turn: Turn, spec: AttributeSpec, names: tuple[Name, ...], inner: Name, value: JSONValue) -> JSONValue:
-    script = spec.mapping_script
-    if script is None:
-        return value
+def _map_value(turn: Turn, script: ScriptConfig, names: tuple[Name, ...], inner: Name, value: JSONValue) -> JSONValue:
     try:
         found, result = turn.facts.scripts.map_input(script, names, inner, value)
     except ScriptError:

@@ -74,7 +74,10 @@ def count_flow_events(committed: Sequence[tuple[FlowState | None, Sequence[Recor
             except Exception:  # what was committed stays so, whether it could be counted or not; all else is counted
                 log.exception("metrics_failed")
     for counter, amount in counts.items():
-        counter.inc(amount)
+        try:
+            counter.inc(amount)
+        except Exception:  # a folder that is full or gone, say
+            log.exception("metrics_failed")
 
 
 def _flow_started(state: FlowState, _recorded: Recorded, counts: Counts) -> None:

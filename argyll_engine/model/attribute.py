@@ -5,7 +5,8 @@ Texts that a definition may get wrong (role, type, collect) are kept as given, s
 `policy/definition.py` can refuse them by name; the enums compare equal to them.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
@@ -100,7 +101,8 @@ class OutputConfig:
 class AttributeSpec:
     """Definition of one attribute of a step: a role, a type, and the settings object named like the role.
 
-    A settings object that is absent (None) differs from an empty one: both are kept as registered.
+    A settings object that is absent (None) differs from an empty one: both are kept as registered. What follows from
+    them is sorted out once, for decisions ask for it all the time.
     """
 
     role: str
@@ -110,6 +112,18 @@ class AttributeSpec:
     const: ConstConfig | None = None
     meta: MetaConfig | None = None
     output: OutputConfig | None = None
+    _match: ScriptConfig | None = field(init=False, repr=False, compare=False)
+    _mapping: MappingConfig | None = field(init=False, repr=False, compare=False)
+    _mapping_script: ScriptConfig | None = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        gate = self.required.match if self.required else None
+        config = self.output if self.role == Role.OUTPUT else self.input_config
+        mapping = config.mapping if config else None
+        script = mapping.script if mapping else None
+        object.__setattr__(self, "_match", gate if gate and gate.script else None)
+        object.__setattr__(self, "_mapping", mapping)
+        object.__setattr__(self, "_mapping_script", script if script and script.script else None)
 
     @property
     def is_input(self) -> bool:
@@ -129,32 +143,31 @@ class AttributeSpec:
     @property
     def collect(self) -> Collect:
         """The collection policy of an input; `first` unless said otherwise."""
-        return Collect(self.input_config.collect or Collect.FIRST)
+        text = self.input_config.collect
+        return _COLLECTS.get(text) or Collect(text)
 
     @property
     def match(self) -> ScriptConfig | None:
         """The gate of a required input, or None; an empty script is no gate."""
-        script = self.required.match if self.required else None
-        return script if script and script.script else None
+        return self._match
 
     @property
     def mapping(self) -> MappingConfig | None:
         """The mapping of an input or output, or None."""
-        config = self.output if self.role == Role.OUTPUT else self.input_config
-        return config.mapping if config else None
+        return self._mapping
 
     @property
     def mapping_script(self) -> ScriptConfig | None:
         """The script of the mapping, or None; an empty script is none."""
-        script = self.mapping.script if self.mapping else None
-        return script if script and script.script else None
+        return self._mapping_script
 
     def inner_name(self, name: Name) -> Name:
         """The name under which the step sees the attribute `name`."""
-        return Name((self.mapping.name if self.mapping else "") or name)
+        return Name(self._mapping.name or name) if self._mapping else name
 
 
 _NO_SETTINGS: Final = InputConfig()
+_COLLECTS: Final[Mapping[str, Collect]] = {"": Collect.FIRST, **{collect.value: collect for collect in Collect}}
 
 UNDEFINED_ATTRIBUTE: Final = AttributeSpec(role="")
 """Stands for an attribute whose definition was null; told apart by identity and always refused."""

@@ -13,7 +13,8 @@ class RunWork:
     """Run attempt number `attempt` of a work item, not before `at` (None = now).
 
     `step_type` chooses the queue. A worker that finds another attempt started drops it, so that sending it twice
-    does no harm. Work that `goes_on` with a flow comes before work that begins one or is one item more of many.
+    does no harm. Work that `goes_on` with a flow, retries
+    among it, comes before work that begins one or is one item more of many.
     """
 
     flow_id: FlowID

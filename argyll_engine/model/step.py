@@ -7,7 +7,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
-from argyll_engine.model.attribute import AttributeSpec, Role, ScriptConfig
+from argyll_engine.model.attribute import AttributeSpec, Collect, Role, ScriptConfig
 from argyll_engine.model.ids import Name, StepID
 
 MAX_WORK_ITEMS: Final = 10_000
@@ -107,18 +107,25 @@ class Step:
     work_config: WorkConfig | None = None
     memoizable: bool = False
     _inputs: tuple[tuple[Name, AttributeSpec], ...] = field(init=False, repr=False, compare=False)
+    _plain_inputs: tuple[Name, ...] | None = field(init=False, repr=False, compare=False)
     _outputs: tuple[Name, ...] = field(init=False, repr=False, compare=False)
     _argument_names: tuple[Name, ...] | None = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         ordered = sorted(self.attributes.items())
         object.__setattr__(self, "_inputs", tuple(pair for pair in ordered if pair[1].is_input))
+        object.__setattr__(self, "_plain_inputs", _plain(self._inputs))
         object.__setattr__(self, "_outputs", tuple(name for name, spec in ordered if spec.role == Role.OUTPUT))
         object.__setattr__(self, "_argument_names", None)
 
     def inputs(self) -> tuple[tuple[Name, AttributeSpec], ...]:
         """Required and optional attributes, by name in order."""
         return self._inputs
+
+    @property
+    def plain_inputs(self) -> tuple[Name, ...] | None:
+        """The names of its inputs, if each is required and takes the first value that comes, whatever it is."""
+        return self._plain_inputs
 
     def required_inputs(self) -> Iterator[tuple[Name, AttributeSpec]]:
         """Required attributes, by name in order."""
@@ -142,3 +149,11 @@ class Step:
             object.__setattr__(self, "_argument_names", ordered)
             return ordered
         return self._argument_names
+
+
+def _plain(inputs: tuple[tuple[Name, AttributeSpec], ...]) -> tuple[Name, ...] | None:
+    is_plain = all(
+        spec.role == Role.REQUIRED and spec.input_config.collect in ("", Collect.FIRST) and spec.match is None
+        for _, spec in inputs
+    )
+    return tuple(name for name, _ in inputs) if is_plain else None

@@ -20,6 +20,7 @@ from argyll_engine.model.ids import FlowID, StreamID, flow_stream, is_child
 from argyll_engine.model.vitals import MemoryUse
 from argyll_engine.ports import ERASED_SEQUENCE
 from argyll_engine.store.connect import translated
+from argyll_engine.store.feed import DEFAULT_FEED_LENGTH
 from argyll_engine.store.keys import Keys
 from argyll_engine.store.scripts import ScriptCall, ScriptRunner, read_script
 
@@ -34,11 +35,20 @@ class RedisArchiveStore:
 
     Args:
         memory_limit_bytes: Takes the place of `maxmemory` where the Redis has none; 0 for no limit.
+        feed_max_length: Notes that the feed keeps at least, when erased flows leave some there.
     """
 
-    def __init__(self, client: Redis, prefix: str, *, memory_limit_bytes: int = 0, store_name: str = "flow") -> None:
+    def __init__(
+        self,
+        client: Redis,
+        prefix: str,
+        *,
+        memory_limit_bytes: int = 0,
+        feed_max_length: int = DEFAULT_FEED_LENGTH,
+        store_name: str = "flow",
+    ) -> None:
         self._client, self._name, self._keys = client, store_name, Keys(prefix)
-        self._memory_limit_bytes = memory_limit_bytes
+        self._memory_limit_bytes, self._feed_max_length = memory_limit_bytes, feed_max_length
         self._scripts = ScriptRunner(client, store_name)
         self._restore, self._erase = map(read_script, ("archive_restore", "archive_erase"))
 
@@ -110,7 +120,8 @@ class RedisArchiveStore:
             words += (digest.flow_id, int(flow.is_archived), seen, digest.event_count)
             words += (len(keys), *(places.setdefault(key, len(places) + 1) for key in keys))
         own = [key for flow in flows for key in self._own_keys(flow_stream(flow.digest.flow_id))]
-        args: list[str | bytes | int] = [len(ranks), len(places), len(flows), ERASED_SEQUENCE, *words]
+        args: list[str | bytes | int] = [len(ranks), len(places), len(flows), ERASED_SEQUENCE]
+        args += (self._feed_max_length, *words)
         args += (part for pair in record.items() for part in pair)
         return self._scripts.run([ScriptCall(self._erase, [*shared, *ranks, *places, *own], args)]) == [1]
 

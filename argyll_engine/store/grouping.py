@@ -12,7 +12,16 @@ from typing import Final, Generic, TypeVar
 
 from argyll_engine.errors import StoreUnavailableError
 from argyll_engine.model.ids import StreamID
-from argyll_engine.ports import Commit, CommitResult, EventStore, LoadRequest, Snapshot, Stream
+from argyll_engine.ports import (
+    Commit,
+    CommitResult,
+    Committed,
+    EventStore,
+    LoadRequest,
+    SequenceConflict,
+    Snapshot,
+    Stream,
+)
 
 MAX_WAIT_SECONDS: Final = 0.002
 """How long a group gathers behind a call that is on its way; it then goes beside it."""
@@ -35,7 +44,7 @@ class GroupedEventStore:
     def __init__(self, store: EventStore, max_wait_seconds: float = MAX_WAIT_SECONDS) -> None:
         self._store = store
         self._loads: Gathering[LoadRequest, Stream] = Gathering(self._load_each_once, max_wait_seconds)
-        self._commits: Gathering[Commit, CommitResult] = Gathering(store.commit, max_wait_seconds)
+        self._commits: Gathering[Commit, CommitResult] = Gathering(store.commit, max_wait_seconds, self._commit_again)
 
     def load(self, requests: Sequence[LoadRequest]) -> Sequence[Stream]:
         """The streams, in the order of the requests. Raises StoreUnavailableError."""
@@ -53,6 +62,15 @@ class GroupedEventStore:
         """Keep a projection, unless a newer one is kept already. Raises StoreUnavailableError."""
         self._store.save_snapshot(stream_id, snapshot)
 
+    def _commit_again(self, commits: Sequence[Commit]) -> Sequence[CommitResult]:
+        """The results of commits that may have gone through already: then the conflict shows their own events."""
+        return [
+            Committed(next_sequence=commit.expected_sequence + len(commit.events))
+            if isinstance(result, SequenceConflict) and commit.events and _begins_with(result.missed, commit.events)
+            else result
+            for commit, result in zip(commits, self._store.commit(commits), strict=True)
+        ]
+
     def _load_each_once(self, requests: Sequence[LoadRequest]) -> Sequence[Stream]:
         """Many threads ask for the same stream, the catalog above all, and know the same of it."""
         different = tuple(dict.fromkeys(requests))
@@ -61,6 +79,10 @@ class GroupedEventStore:
             return loaded
         found = dict(zip(different, loaded, strict=True))
         return tuple(found[request] for request in requests)
+
+
+def _begins_with(events: Sequence[bytes], first: Sequence[bytes]) -> bool:
+    return tuple(events[: len(first)]) == tuple(first)
 
 
 @dataclass(slots=True, eq=False)
@@ -86,10 +108,17 @@ class Gathering(Generic[Q, A]):
     Args:
         carry: Answers questions in their order; called by one of the threads that ask.
         max_wait_seconds: How long questions wait for those before them.
+        carry_again: Answers those of one member that may have been carried already; `carry` if it is all the same.
     """
 
-    def __init__(self, carry: Callable[[Sequence[Q]], Sequence[A]], max_wait_seconds: float) -> None:
+    def __init__(
+        self,
+        carry: Callable[[Sequence[Q]], Sequence[A]],
+        max_wait_seconds: float,
+        carry_again: Callable[[Sequence[Q]], Sequence[A]] | None = None,
+    ) -> None:
         self._carry = carry
+        self._carry_again = carry_again or carry
         self._max_wait_seconds = max_wait_seconds
         self._lock = Lock()
         self._in_flight = 0
@@ -113,7 +142,7 @@ class Gathering(Generic[Q, A]):
             return group.answers if group.members == 1 else group.answers[place : place + len(questions)]
         if group.members == 1 or isinstance(group.error, StoreUnavailableError):
             raise group.error
-        return self._carry(questions)
+        return self._carry_again(questions)
 
     def _join(self, questions: Sequence[Q]) -> tuple[_Group[Q, A], int]:
         """The group that these questions go with, and their place in it; who has the first place leads it."""

@@ -21,6 +21,7 @@ from celery.worker.state import task_ready, task_reserved
 from celery.worker.strategy import default
 
 from argyll_engine import log as logs
+from argyll_engine.model.ids import FlowID, StepID, Token
 from argyll_engine.read_along import ReadAlong
 from argyll_engine.script_runner import Fate
 from argyll_engine.tasks.context import together
@@ -179,9 +180,14 @@ class Batch:
 
 def order_of(request: MemberRequest) -> WorkOrder | None:
     """What the request asks for; None if its arguments say something else."""
-    try:
-        flow_id, step_id, token, attempt = request.args
-    except (TypeError, ValueError):
-        return None
-    tag = request.message.delivery_tag
-    return WorkOrder(flow_id=flow_id, step_id=step_id, token=token, attempt=attempt, delivery_tag=tag)
+    match request.args:
+        case [str(flow_id), str(step_id), str(token), int(attempt)]:
+            return WorkOrder(
+                flow_id=FlowID(flow_id),
+                step_id=StepID(step_id),
+                token=Token(token),
+                attempt=attempt,
+                delivery_tag=request.message.delivery_tag,
+            )
+        case _:
+            return None

@@ -125,6 +125,7 @@ class Consumer:
 
     def next_read(self, limit: int, came: Callable[[int], None]) -> NextRead:
         """The same read for somebody else's call; `came` hears how many messages it brought."""
+        self.queues.rotate()
         call = self._take(limit)
         script = scripts.read_script(call.name)
 

@@ -172,6 +172,8 @@ def test_every_line_of_every_process_is_json_without_the_password(observed: Obse
 
 def test_redis_is_reached_as_the_user_alone(stack: Stack) -> None:
     """Every connection through TLS is the user's."""
+    if not stack.config.on_streams:
+        pytest.skip("a stock broker has an address of its own, here without a user")
     with Redis(unix_socket_path=str(stack.redis.socket)) as admin:
         users = [client["user"] for client in admin.client_list() if client["addr"].endswith(":0")]
     assert {USER, "default"} == set(users)

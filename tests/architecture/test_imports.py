@@ -145,7 +145,7 @@ ENGINE = (
         ("call_runner", "log", "read_along", "script_runner", "work_order"),
         ("celery",),
     ),
-    Rule("tasks.batches", ("log", "read_along", "script_runner", "work_order"), ("celery",)),
+    Rule("tasks.batches", ("log", "model", "read_along", "script_runner", "work_order"), ("celery",)),
     Rule(
         "tasks.*",
         (

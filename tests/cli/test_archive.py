@@ -155,6 +155,7 @@ def test_what_is_past_its_retention_is_shown_before_it_goes(place: Place, monkey
     assert "f1\nf2\nf3\n3 flows would expire\n" == run("expire", "--dry-run").output
     assert (3, "3 flows expired\n") == (len(place.objects()), run("expire").output)
     assert (["live"], []) == ([row.id for row in place.engine.queries.list_flows()], place.objects())
+    assert " expired (3 flows, " in run("audit").output
 
 
 def test_without_an_archive_the_command_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,7 @@ from redis import Redis
 
 from argyll_api.cli import main
 from argyll_api.cli.startup import Refusal, check_stores
+from argyll_engine import backup
 from argyll_engine.aggregates import CatalogAggregate, FlowAggregate
 from argyll_engine.codec import digest_to_text, encode_recorded
 from argyll_engine.config import EngineConfig
@@ -86,6 +87,35 @@ def _deployment(folder: Path) -> Iterator[Variables]:
 
 def _backup(variables: Variables, *words: str) -> Result:
     return CliRunner(env=variables).invoke(main, ["backup", *words])
+
+
+def test_a_backup_is_written_while_flows_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It never has all of them in memory: those before are in a part by then."""
+    monkeypatch.setattr(backup, "PART_BYTES", 1)
+    parts: dict[str, bytes] = {}
+    seen: list[int] = []
+
+    class Flows(RedisDump):
+        def __init__(self) -> None:
+            """Nothing is asked."""
+
+        def shared_streams(self) -> list[StoredStream]:
+            return []
+
+        def flows(self) -> Iterator[StoredStream]:
+            for number in range(4):
+                seen.append(len(parts))
+                yield StoredStream(stream_id=flow_stream(FlowID(f"f{number}")), first_sequence=0, events=(b"{}",))
+
+    class Folder:
+        def put(self, key: str, body: bytes) -> None:
+            parts[key] = body
+
+        def get(self, key: str) -> bytes | None:
+            return parts.get(key)
+
+    manifest = backup.create(Flows(), Flows(), (), Folder(), name="one", at=START, written_by="me")
+    assert (4, [0, 1, 2, 3]) == (manifest.flows, seen)
 
 
 class Deployment:

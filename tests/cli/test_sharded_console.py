@@ -10,16 +10,19 @@ from click.testing import CliRunner, Result
 
 from argyll_api.cli import main
 from argyll_api.cli.startup import check_stores
+from argyll_archiver.wiring import archiver_config, build_access, build_archiver
 from argyll_engine.config import EngineConfig
-from argyll_engine.model.ids import FlowID, flow_stream
+from argyll_engine.model.ids import FlowID, Name, StepID, flow_stream
 from argyll_engine.model.listing import FlowQuery
 from argyll_engine.policy.placement import home_of
 from argyll_engine.ports import LoadRequest
 from argyll_engine.store.connect import connect
 from argyll_engine.store.keys import Keys
 from argyll_engine.store.sharded.opening import open_flow_stores
+from argyll_engine.wiring import build_engine
 from tests.cli.test_backup import Deployment, Variables
 from tests.contract.redis_server import RedisServer
+from tests.definitions import a_script_step, lua, output, required
 
 NAMES = ("active", "ended", "ended:a:t")
 
@@ -106,3 +109,24 @@ def test_dead_letters_are_those_of_all_shards(address: str) -> None:
     assert "0 dropped" == _run(variables, "dead-letters", "drop", "steps", "1-0", "--shard", "2").stdout.strip()
     refused = _run(variables, "dead-letters", "drop", "steps", "1-0")
     assert (2, True) == (refused.exit_code, "--shard" in refused.output)
+
+
+def test_flows_expire_on_each_shard_by_themselves(address: str, tmp_path: Path) -> None:
+    """Each shard records its own, once."""
+    variables = _variables(address, 1, 2, 3)
+    variables |= {"ARCHIVE_BUCKET_URL": f"file://{tmp_path}/archive", "ARCHIVE_RETENTION": "1ms"}
+    config, archiving = EngineConfig.from_env(variables), archiver_config(variables)
+    engine = build_engine(config, archive=build_access(archiving))
+    engine.register_step(a_script_step("boil", {"n": required(), "out": output()}, script=lua("return {out = 1}")))
+    flow_ids = [FlowID(f"f{number}") for number in range(8)]
+    for flow_id in flow_ids:
+        # its goal is satisfied by what it starts with, so it has ended when it has started
+        engine.start_flow(flow_id, (StepID("boil"),), {Name("out"): ("x",)}, {})
+    archivers = [build_archiver(config.of_shard(number), archiving) for number in (1, 2)]
+    counts = [sum(map(archiver.archive, flow_ids)) for archiver in archivers]
+    assert (True, len(flow_ids)) == (all(counts), sum(counts))
+
+    assert "8 flows would expire" in _run(variables, "archive", "expire", "--dry-run").stdout
+    assert "8 flows expired\n" == _run(variables, "archive", "expire").stdout
+    records = [json.loads(line) for line in _run(variables, "archive", "audit", "--json").stdout.splitlines()]
+    assert counts == [int(record["flows"]) for record in records]

@@ -189,7 +189,7 @@ def redis_backend(client: Redis) -> Backend:
         held=RedisHeldFlows(client, prefix),
         feed=RedisFeed(client, prefix, store_name="flow"),
         memo=RedisMemo(client, prefix, capacity=MEMO_CAPACITY),
-        archive=RedisArchiveStore(client, prefix),
+        archive=RedisArchiveStore(client, prefix, feed_max_length=FEED_LENGTH),
         jobs=RedisArchiveJobs(client, prefix),
         client=client,
     )

@@ -22,7 +22,7 @@ from argyll_engine.ports import (
     Snapshot,
 )
 from tests.contract.commits import a_commit, an_index, commit_one, load_one
-from tests.contract.conftest import Backend, redis_backend
+from tests.contract.conftest import FEED_LENGTH, Backend, redis_backend
 
 FLOW = FlowID("wf")
 STREAM = flow_stream(FLOW)
@@ -158,6 +158,15 @@ def test_the_feed_tells_of_an_erased_flow(backend: Backend) -> None:
     (note,) = backend.feed.read(after, 1).notes
     assert (STREAM, ERASED_SEQUENCE) == (note.stream_id, note.first_sequence)
     assert [None] == list(backend.feed.events([LogRange(stream_id=STREAM, first_sequence=0, next_sequence=EVENTS)]))
+
+
+def test_the_feed_does_not_grow_with_erased_flows(client: Redis) -> None:
+    """Though nobody commits anything meanwhile, as where old flows expire at night."""
+    backend, many = redis_backend(client), FEED_LENGTH + 1_000
+    unknown = (a_digest(f"{FLOW}-{number}", event_count=0) for number in range(many))
+    assert backend.archive.erase([SeenFlow(digest=each, is_archived=False) for each in unknown], {"what": "erased"})
+    (feed,) = client.scan_iter("*:feed")
+    assert FEED_LENGTH <= client.xlen(feed) < many - 500
 
 
 # ---- lists -----------------------------------------------------------------------------------

@@ -81,7 +81,7 @@ class Bench:
         @app.task(name=TASK, shared=False, Strategy=strategy, Request=MemberRequest)
         def run_alone(flow_id: str, *_: object) -> None:
             self.alone.append(flow_id)
-            if len(self.alone) == 2:
+            if len(self.alone) == 3:
                 self.ran_alone.set()
 
         app.steps["worker"].add(last_calls(self.calls))  # type: ignore[arg-type]
@@ -162,12 +162,13 @@ def test_a_call_that_is_none_runs_in_a_thread(bench: Bench) -> None:
     """As Celery would have run it, whether its step or its message is of another kind."""
     bench.calls.fate = lambda name: Fate.ALONE if name == "b" else Fate.DONE
     bench.send("a", "b")
-    bench.app.send_task(TASK, args=("odd",), queue=WORK_QUEUE)
+    for args in (("odd",), ("wrong", "step", "token", {})):
+        bench.app.send_task(TASK, args=args, queue=WORK_QUEUE)
 
     with working(bench):
         assert bench.ran_alone.wait(SECONDS)
 
-    assert ({"b", "odd"}, {"a", "b"}) == ({*bench.alone}, bench.calls.running.keys())
+    assert ({"b", "odd", "wrong"}, {"a", "b"}) == ({*bench.alone}, bench.calls.running.keys())
     assert (0, 0) == bench.left()
 
 

@@ -4,6 +4,7 @@
 import configparser
 import importlib.metadata
 import re
+from itertools import pairwise
 from typing import Any
 
 import yaml
@@ -144,6 +145,20 @@ def test_the_variables_are_a_configuration_that_argyll_takes() -> None:
         config = EngineConfig.from_env(environment | own)
         assert config.production and config.flow_redis.password
         assert set() == {name for name in own if not name.startswith(("AWS_", "FLOWER_"))} - known
+
+
+def test_each_shard_has_a_redis_and_a_worker() -> None:
+    """In the file that adds a second one: the first stays where it was, and all of ours know the same list."""
+    added = yaml.safe_load((DEPLOY / "docker-compose.shards.yml").read_text("utf-8"))
+    services: dict[str, Service] = added["services"]
+    workers = {name for name, service in services.items() if name.startswith("worker")}
+    assert set(_ours()) | workers == set(services) - {"valkey-2"}
+    lists = {services[name]["environment"]["FLOW_REDIS_ADDR"] for name in set(_ours()) | workers}
+    assert ["valkey:6379,valkey-2:6379"] == sorted(lists)
+    config = EngineConfig.from_env({"FLOW_REDIS_ADDR": lists.pop()})
+    shards = [word for name in workers for flag, word in pairwise(services[name]["command"]) if flag == "--shard"]
+    assert [str(number) for number, _ in enumerate(config.shards, 1)] == sorted(shards)
+    assert set(services["valkey-2"]["volumes"][0].split(":")[:1]) == set(added["volumes"])
 
 
 def test_the_archiver_has_a_file_with_its_variables() -> None:

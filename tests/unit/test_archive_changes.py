@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What people do to archived flows: restoring and erasing them, and what the audit log says of it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import pytest
@@ -14,6 +14,7 @@ from argyll_engine.errors import (
     FlowNotFoundError,
     InvalidRequestError,
 )
+from argyll_engine.model.digest import KeptFlow
 from argyll_engine.model.flow import FlowStatus
 from argyll_engine.model.ids import FlowID, Name
 from argyll_engine.model.listing import FlowQuery
@@ -207,6 +208,24 @@ def test_a_flow_that_is_archived_while_it_is_erased_is_erased_all_the_same(place
     place.sink.before_delete = archive_once
     assert ((A,), {}) == (engine.archive.erase(A), place.sink.objects)
     assert not engine.queries.list_flows()
+
+
+def test_a_flow_that_is_archived_while_it_is_looked_for_is_erased(
+    place: Archiving, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whole: nobody is told that it is not there, and no child is left behind."""
+    child = place.end_with_child("o")
+    store = engine.archive._store
+    kept = store.kept
+
+    def archive_after(flow_ids: Sequence[FlowID]) -> Sequence[KeptFlow]:
+        found = kept(flow_ids)
+        monkeypatch.setattr(store, "kept", kept)
+        assert 2 == place.archiver.sweep()
+        return found
+
+    monkeypatch.setattr(store, "kept", archive_after)
+    assert ({OUTER, child}, {}) == (set(engine.archive.erase(OUTER)), place.sink.objects)
 
 
 @pytest.mark.parametrize(("is_running", "error"), [(True, FlowNotEndedError), (False, FlowNotFoundError)])

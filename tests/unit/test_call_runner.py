@@ -385,3 +385,25 @@ def test_a_store_that_is_away_at_the_end_leaves_the_message(bench: Bench) -> Non
     bench.client.answer("a")
 
     assert [Fate.LEFT] == bench.await_fates(orders)
+
+
+def test_an_end_is_recorded_though_the_worker_stops_while_a_start_waits(bench: Bench) -> None:
+    """The store is away for the look at new orders, and there again for the result: a call that was made counts."""
+    (ended,) = bench.orders("a")
+    bench.begin([ended])
+    bench.client.wait_for("a")
+    (late,) = bench.orders("b")
+    looked = threading.Event()
+
+    def gone(_requests: object) -> object:
+        looked.set()
+        raise StoreUnavailableError("flow", "gone")
+
+    with bench.paused():
+        bench.store.load = gone  # type: ignore[method-assign, assignment]
+        bench.client.answer("a")
+        bench.begin([late])
+    assert looked.wait(SECONDS)
+    bench.runner.stop()
+
+    assert [Fate.COMMITTED, Fate.LEFT] == bench.await_fates([ended, late])

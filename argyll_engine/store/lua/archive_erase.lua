@@ -3,21 +3,22 @@
 --
 -- KEYS 1 statuses  2 due  3 archiving  4 archivers  5 audit log  6 feed, then, in any order and number, the sorted sets of
 --      root flows, then the sets of labels of all flows, then the keys of each flow's own: log, snapshot, and two more
--- ARGV 1 number of sorted sets  2 of label sets  3 of flows  4 sequence by which a note says that a flow was erased, then
---      for each flow its id, '1' if it is archived, its digest or else how its last event begins, its number of events, its
---      number of labels and the places of their sets among those, then names and values of the record
+-- ARGV 1 number of sorted sets  2 of label sets  3 of flows  4 sequence by which a note says that a flow was erased
+--      5 notes that the feed keeps at least, then for each flow its id, '1' if it is archived, its digest or else how its
+--      last event begins, its number of events, its number of labels and the places of their sets among those, then names
+--      and values of the record
 -- Returns 1, or 0 if nothing was done: an id is in use again, or a flow has been archived or restored. Atomic: the first
 -- command that writes is one that Redis takes even when it is full.
 
 local OWN_KEYS = 4
 local sorted_count, label_count, flow_count = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
-local erased = ARGV[4]
+local erased, feed_length = ARGV[4], ARGV[5]
 local labels, own = 6 + sorted_count, 6 + sorted_count + label_count
 
 -- Calls back with each flow, its number among them, where its words begin and how many labels it has; gives the place
 -- after the last flow.
 local function each(visit)
-  local place = 5
+  local place = 6
   for number = 1, flow_count do
     local count = tonumber(ARGV[place + 4])
     visit(ARGV[place], number, place, count)
@@ -47,7 +48,7 @@ local record = each(function(flow, _, place, count)
   redis.call('ZREM', KEYS[2], flow)
   redis.call('ZREM', KEYS[3], flow)
   redis.call('HDEL', KEYS[4], flow)
-  redis.call('XADD', KEYS[6], '*', 'stream', 'flow:' .. flow, 'first', erased, 'count', 1)
+  redis.call('XADD', KEYS[6], 'MAXLEN', '~', feed_length, '*', 'stream', 'flow:' .. flow, 'first', erased, 'count', 1)
 end)
 redis.call('XADD', KEYS[5], '*', unpack(ARGV, record))
 return 1

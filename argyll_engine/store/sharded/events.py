@@ -6,8 +6,19 @@ from collections.abc import Sequence
 from functools import partial
 
 from argyll_engine.model.ids import FlowID, StreamID
-from argyll_engine.ports import Commit, CommitResult, LoadRequest, Snapshot, Stream
-from argyll_engine.store.sharded.shards import Shard, Shards
+from argyll_engine.ports import (
+    Commit,
+    CommitResult,
+    Feed,
+    FeedEnd,
+    FeedPosition,
+    LoadRequest,
+    LogRange,
+    Reading,
+    Snapshot,
+    Stream,
+)
+from argyll_engine.store.sharded.shards import Number, Shard, Shards
 
 
 class ShardedEventStore:
@@ -64,6 +75,25 @@ class ShardedEventStore:
             flow_ids = [_flow_id(commits[index].stream_id) for index in some]
             numbers.update(zip(some, self._shards.locate(flow_ids, anew=begins), strict=True))
         return [numbers[index] for index in range(len(commits))]
+
+
+class ShardFeed:
+    """Implements `ports.Feed` for one shard, behind its guard: who wants a shard that hangs holds up nobody else."""
+
+    def __init__(self, shards: Shards, number: Number, feed: Feed) -> None:
+        self._shards, self._number, self._feed = shards, number, feed
+
+    def end(self, streams: Sequence[StreamID]) -> FeedEnd:
+        """Where the feed and these streams end now. Raises StoreUnavailableError."""
+        return self._shards.one(self._number, lambda _: self._feed.end(streams))
+
+    def read(self, after: FeedPosition, patience_ms: int) -> Reading:
+        """The oldest notes after a position. Raises StoreUnavailableError."""
+        return self._shards.one(self._number, lambda _: self._feed.read(after, patience_ms))
+
+    def events(self, ranges: Sequence[LogRange]) -> Sequence[tuple[bytes, ...] | None]:
+        """The events of each range. Raises StoreUnavailableError."""
+        return self._shards.one(self._number, lambda _: self._feed.events(ranges))
 
 
 def _commit_to(commits: Sequence[Commit], shard: Shard) -> Sequence[CommitResult]:

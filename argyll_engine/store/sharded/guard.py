@@ -10,6 +10,8 @@ from collections.abc import Callable
 from threading import Lock, Thread
 from typing import Final, TypeVar
 
+from redis.exceptions import ResponseError
+
 from argyll_engine import log
 from argyll_engine.errors import StoreUnavailableError
 
@@ -41,16 +43,23 @@ class Guard:
         try:
             return call()
         except StoreUnavailableError as exc:
-            self._suspect(exc.reason)
+            if not isinstance(
+                exc.__cause__, ResponseError
+            ):  # one that refuses, as when it is full, keeps nobody waiting
+                self._suspect(exc.reason)
             raise
 
     def _suspect(self, reason: str) -> None:
-        """From now on nobody asks until a look has found the shard; one that only refused is found at once."""
+        """From now on nobody asks until a look has found the shard."""
         with self._lock:
             if self._reason:
                 return
             self._reason = reason or "it does not answer"
-        Thread(target=self._await, name=f"look-{self._name}", daemon=True).start()
+        try:
+            Thread(target=self._await, name=f"look-{self._name}", daemon=True).start()
+        except RuntimeError:  # no thread is to be had: nobody would ever find the shard again
+            self._reason = ""
+            _log.exception("shard_not_watched", shard=self._name)
 
     def _await(self) -> None:
         """Ends when the shard answers. In a thread of its own."""

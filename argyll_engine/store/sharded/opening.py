@@ -56,7 +56,7 @@ def open_flow_stores(config: EngineConfig, timeout_seconds: float = DEFAULT_TIME
     return FlowStores(
         flows=_plain_store(client, config, "flow"),
         index=RedisFlowIndex(client, prefix),
-        archive=RedisArchiveStore(client, prefix, memory_limit_bytes=config.memory_limit_bytes),
+        archive=_archive_store(client, config, "flow"),
         leases=RedisWorkLeases(client, prefix),
     )
 
@@ -86,14 +86,24 @@ def _shard(config: EngineConfig, number: int, make_store: MakeStore, timeout_sec
         guard=Guard(name, partial(_look_at, connect(redis, LOOK_TIMEOUT_SECONDS), name)),
         flows=make_store(client, own, name),
         index=RedisFlowIndex(client, prefix, store_name=name),
-        archive=RedisArchiveStore(client, prefix, memory_limit_bytes=own.memory_limit_bytes, store_name=name),
-        held=RedisHeldFlows(client, prefix),
+        archive=_archive_store(client, own, name),
+        held=RedisHeldFlows(client, prefix, store_name=name),
         leases=RedisWorkLeases(client, prefix, store_name=name),
     )
 
 
 def _plain_store(client: Redis, config: EngineConfig, name: str) -> EventStore:
     return RedisEventStore(client, config.flow_redis.prefix, store_name=name)
+
+
+def _archive_store(client: Redis, config: EngineConfig, name: str) -> ArchiveStore:
+    return RedisArchiveStore(
+        client,
+        config.flow_redis.prefix,
+        memory_limit_bytes=config.memory_limit_bytes,
+        feed_max_length=config.feed_max_length,
+        store_name=name,
+    )
 
 
 def _look_at(client: Redis, name: str) -> None:

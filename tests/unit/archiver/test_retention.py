@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Archived flows past their retention go, one process at a time, and only where that is wanted."""
 
+import logging
 from datetime import timedelta
 
 import pytest
@@ -9,12 +10,14 @@ from argyll_archiver import retention as retention_module
 from argyll_archiver.retention import LEASE, Retention
 from argyll_engine.archive_changes import ArchiveAccess, ArchiveChanges
 from argyll_engine.errors import ArchiveUnavailableError
+from argyll_engine.log import fields_of
 from argyll_engine.model.ids import FlowID
 from tests.unit.archiver.archiving import STEP, Archiving
 from tests.unit.archiver.reading import PlainArchive
 
 RETENTION_SECONDS = 3_600.0
 LEASE_SECONDS = 60.0
+NAMED = [f"flow-{number}" for number in range(40)]
 
 
 @pytest.fixture
@@ -126,13 +129,29 @@ def test_a_flow_whose_id_is_in_use_again_does_not_expire(place: Archiving) -> No
 
 
 def test_the_audit_log_tells_what_expired(place: Archiving) -> None:
-    """One record a batch, apart from what people have erased."""
-    place.end("a", "b")
+    """One record a batch, apart from what people have erased; of any number of flows it is as long."""
+    place.end(*NAMED)
     place.archiver.sweep()
     place.pass_time(2 * RETENTION_SECONDS)
     retention_of(place).sweep()
     (record,) = place.store.audit("", 9)
-    assert ("expired", "a b", "2") == tuple(record.members[name] for name in ("action", "flow_ids", "flows"))
+    assert ("expired", "40", "40") == tuple(record.members[name] for name in ("action", "flows", "objects"))
+    assert not [name for name in NAMED if name in str(record.members)]
+
+
+def test_the_ids_of_expired_flows_are_in_the_log_for_who_wants_them(
+    place: Archiving, caplog: pytest.LogCaptureFixture
+) -> None:
+    """At the level of detail, children too; the line that is always there has numbers."""
+    child = place.end_with_child("parent")
+    place.archiver.sweep()
+    place.pass_time(2 * RETENTION_SECONDS)
+    with caplog.at_level(logging.DEBUG):
+        retention_of(place).sweep()
+    told = {line.getMessage(): (line.levelno, fields_of(line)) for line in caplog.records}
+    level, fields = told["flows_expired"]
+    assert (logging.INFO, "2", False) == (level, fields["flows"], "parent" in str(fields))
+    assert (logging.DEBUG, {"flow_ids": f"parent {child}"}) == told["expired_flow_ids"]
 
 
 def test_large_batches_go_in_groups(place: Archiving, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -144,7 +163,7 @@ def test_large_batches_go_in_groups(place: Archiving, monkeypatch: pytest.Monkey
     place.archiver.sweep()
     place.pass_time(2 * RETENTION_SECONDS)
     assert 4 == retention_of(place).sweep()
-    assert ["a b", "parent c"] == [record.members["flow_ids"] for record in place.store.audit("", 9)]
+    assert ["2", "3"] == [record.members["flows"] for record in place.store.audit("", 9)]
 
 
 def test_only_the_flow_that_was_found_expires(place: Archiving) -> None:
@@ -157,7 +176,7 @@ def test_only_the_flow_that_was_found_expires(place: Archiving) -> None:
     retention._changes.erase(FlowID("a"))
     place.end("a")
     place.archiver.sweep()
-    assert 0 == retention._expire(due)
+    assert 0 == retention._expire(due, place.workshop.clock.now())
     assert place.archived_log("a")
 
 
@@ -175,3 +194,67 @@ def test_a_flow_that_comes_back_while_it_expires_stays(place: Archiving) -> None
 
     place.sink.before_delete = bring_back
     assert (1, True, None) == (retention.sweep(), bool(place.log("a")), place.archived_log("b"))
+
+
+def test_a_flow_that_comes_back_costs_few_records(place: Archiving) -> None:
+    """Those beside it still go many at a time."""
+    place.end(*NAMED)
+    place.archiver.sweep()
+    place.pass_time(2 * RETENTION_SECONDS)
+    retention = retention_of(place)
+
+    def bring_back(key: str) -> None:
+        if f"/{NAMED[0]}~" in key:
+            place.sink.before_delete = lambda key: None
+            retention._changes.restore(FlowID(NAMED[0]))
+
+    place.sink.before_delete = bring_back
+    assert len(NAMED) - 1 == retention.sweep()
+    flows = [int(record.members["flows"]) for record in place.store.audit("", 99)]
+    assert (len(NAMED) - 1, True) == (sum(flows), len(flows) <= 6)
+
+
+def test_a_sweep_that_is_stopped_leaves_the_rest_for_the_next(
+    place: Archiving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it has begun ends, and nothing else begins: a worker that shuts down need not be killed."""
+    monkeypatch.setattr(retention_module, "THREADS", 1)
+    place.end(*"abcdef")
+    place.archiver.sweep()
+    place.pass_time(2 * RETENTION_SECONDS)
+    retention = retention_of(place)
+    place.sink.before_delete = lambda key: retention.stop()
+    assert (1, 5) == (retention.sweep(), len(retention.due(9)))
+    assert 5 == retention_of(place).sweep()
+
+
+def test_a_target_that_is_slow_is_asked_for_all(place: Archiving, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In batches that end with their lease, each with a lease of its own, as long as something goes."""
+    monkeypatch.setattr(retention_module, "THREADS", 1)
+    place.end(*"abcde")
+    place.archiver.sweep()
+    place.pass_time(2 * RETENTION_SECONDS)
+    place.sink.before_delete = lambda key: place.pass_time(LEASE_SECONDS * 0.6)
+    assert (5, [2, 2, 1]) == (
+        retention_of(place).sweep(),
+        [int(record.members["flows"]) for record in place.store.audit("", 9)],
+    )
+
+
+def test_a_target_that_hangs_does_not_hold_a_sweep(place: Archiving, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It ends with its lease, for another process may begin then; what waits is for the next one."""
+    monkeypatch.setattr(retention_module, "THREADS", 1)
+    place.end(*"abc")
+    place.archiver.sweep()
+    place.pass_time(2 * RETENTION_SECONDS)
+    asked: list[str] = []
+
+    def hang(key: str) -> None:
+        asked.append(key)
+        place.pass_time(LEASE_SECONDS + 1)
+        raise ArchiveUnavailableError(key, "no answer")
+
+    place.sink.before_delete = hang
+    assert (0, 1) == (retention_of(place).sweep(), len(asked))
+    place.sink.before_delete = lambda key: None
+    assert 3 == retention_of(place).sweep()

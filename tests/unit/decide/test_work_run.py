@@ -53,5 +53,5 @@ def test_an_attempt_before_its_time_is_asked_for_again():
 
     flow.when(ran(attempt=2)).then()
 
-    assert (to_run("s", attempt=2, at=due, step_type="script"),) == flow.effects
+    assert (to_run("s", attempt=2, at=due, step_type="script", goes_on=True),) == flow.effects
     assert 1 == flow.state.executions["s"].work_items[token_of("s")].attempt

@@ -44,7 +44,7 @@ def test_a_retry_before_its_time_is_sent_again():
 
     flow.when(run("a", attempt=2)).then()
 
-    assert (to_run("a", attempt=2, at=RETRY_AT),) == flow.effects
+    assert (to_run("a", attempt=2, at=RETRY_AT, goes_on=True),) == flow.effects
 
 
 def test_x17_a_retry_of_an_older_attempt_is_over():
@@ -69,14 +69,14 @@ def test_an_ended_flow_starts_nothing():
 
 def test_a_lost_message_is_sent_again():
     """An item that nobody has started is asked for once more, under the same attempt."""
-    assert (to_run("a"),) == given([STEP], ["a"]).after(seconds=30).resumed()
+    assert (to_run("a", goes_on=True),) == given([STEP], ["a"]).after(seconds=30).resumed()
 
 
 def test_the_work_of_a_dead_worker_is_started_again():
     """Active work that nobody holds gets another attempt with the same token."""
     flow = given([STEP], ["a"]).when(run("a")).after(seconds=30)
 
-    assert (to_run("a", attempt=2),) == flow.resumed()
+    assert (to_run("a", attempt=2, goes_on=True),) == flow.resumed()
     flow.when(run("a", attempt=2)).then_named("WorkStarted a")
 
 
@@ -94,7 +94,7 @@ def test_an_overdue_retry_is_sent_again():
     """A message that was lost is made up for."""
     flow = given([STEP], ["a"]).when(run("a"), not_complete("a")).after(seconds=61)
 
-    assert (to_run("a", attempt=2),) == flow.resumed()
+    assert (to_run("a", attempt=2, goes_on=True),) == flow.resumed()
 
 
 def test_a_retry_that_waits_is_left_alone():
@@ -106,7 +106,7 @@ def test_x23_stranded_work_of_an_ended_flow_is_started_again():
     """It keeps the flow from being deactivated."""
     flow = given([STEP, a_step("b")], ["a", "b"]).when(run("a"), fail("b")).after(seconds=30)
 
-    assert (to_run("a", attempt=2),) == flow.resumed()
+    assert (to_run("a", attempt=2, goes_on=True),) == flow.resumed()
     flow.when(run("a", attempt=2)).then_named("WorkStarted a")
     flow.when(complete("a")).then_named("WorkSucceeded a", "StepCompleted a", "FlowDeactivated")
 

@@ -162,7 +162,7 @@ def test_no_answer_schedules_the_next_attempt():
             flow_id=FLOW, step_id="a", token=token_of("a"), error="timed out", retry_count=1, next_retry_at=due
         ),
     )
-    assert (to_run("a", attempt=2, at=due),) == flow.effects
+    assert (to_run("a", attempt=2, at=due, goes_on=True),) == flow.effects
 
 
 def test_retries_run_out():

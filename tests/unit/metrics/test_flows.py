@@ -4,7 +4,8 @@
 from dataclasses import replace
 
 from argyll_engine.metrics.flows import count_flow_events
-from argyll_engine.model.events import FlowStarted, Recorded, StepCompleted
+from argyll_engine.metrics.instruments import FLOWS_STARTED
+from argyll_engine.model.events import FlowCompleted, FlowStarted, Recorded, StepCompleted
 from argyll_engine.model.ids import CANARY_PREFIX, FlowID
 from argyll_engine.model.invocation import Failed, NotCompleted, Succeeded
 from argyll_engine.model.step import HttpConfig, Step, StepType, WorkConfig
@@ -98,3 +99,20 @@ def test_what_cannot_be_counted_stops_nobody(caplog):
         count_flow_events([(object(), [good]), (state, [good, strange, object(), good]), (state, [good])])
     assert ["metrics_failed"] * 3 == [record.message for record in caplog.records]
     assert 3.0 == grown.of("argyll_flows_started_total", kind="root")
+
+
+def test_a_counter_that_cannot_be_written_stops_nobody(caplog, monkeypatch):
+    """As where the folder of the metrics is full; the other counters go on."""
+    workshop = Workshop(lambda _: Succeeded(outputs={"out": 1}))
+    state = workshop.engine.queries.flow(workshop.start([STEP], [STEP.id]))
+    started = Recorded(event=FlowStarted(flow_id=state.id, plan=state.plan, init={}), sequence=0, at=START)
+    completed = Recorded(event=FlowCompleted(flow_id=state.id, result={}), sequence=1, at=START)
+
+    def full(_amount):
+        raise OSError("no space")
+
+    monkeypatch.setattr(FLOWS_STARTED.labels("root"), "inc", full)
+    with growth() as grown:
+        count_flow_events([(state, [started, completed])])
+    assert ["metrics_failed"] == [record.message for record in caplog.records]
+    assert 1.0 == grown.of("argyll_flows_completed_total", kind="root")

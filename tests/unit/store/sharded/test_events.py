@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Flows of several shards as one event store: each is in one place, is found there, and waits for nobody else's."""
 
+from collections.abc import Sequence
+
 import pytest
 
 from argyll_engine.errors import StoreUnavailableError
-from argyll_engine.model.ids import FlowID, StepID, Token, child_flow_id, flow_stream
-from argyll_engine.ports import Commit, Committed, SequenceConflict, Snapshot
+from argyll_engine.model.ids import FlowID, StepID, StreamID, Token, child_flow_id, flow_stream
+from argyll_engine.ports import Commit, Committed, FeedEnd, FeedPosition, LogRange, Reading, SequenceConflict, Snapshot
+from argyll_engine.store.sharded.events import ShardFeed
 from argyll_engine.store.sharded.shards import Shards
 from tests.unit.store.sharded.world import World
 
@@ -151,3 +154,35 @@ def test_layouts_are_asked_for_until_they_are_known() -> None:
     with pytest.raises(StoreUnavailableError):
         shards.places(FlowID("f"))
     assert [1, 1] == [len(shards.places(FlowID("f"))) for _ in range(2)]
+
+
+class _SilentFeed:
+    """That of a shard which hangs."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def end(self, streams: Sequence[StreamID]) -> FeedEnd:
+        """Fails, and counts how often."""
+        self.calls += 1
+        raise StoreUnavailableError("b", "timed out")
+
+    def read(self, after: FeedPosition, patience_ms: int) -> Reading:
+        """There are no notes."""
+        return Reading(notes=())
+
+    def events(self, ranges: Sequence[LogRange]) -> Sequence[tuple[bytes, ...] | None]:
+        """There are no events."""
+        return [None for _ in ranges]
+
+
+def test_who_subscribes_to_a_shard_that_hangs_is_told_at_once() -> None:
+    """Once one has found out: else each would hold a thread that those of other shards need."""
+    world, silent = World("ab"), _SilentFeed()
+    world.away.add("b")
+    feed = ShardFeed(world.shards, 1, silent)
+    for _ in range(3):
+        with pytest.raises(StoreUnavailableError):
+            feed.end([])
+    assert 1 == silent.calls
+    world.away.clear()

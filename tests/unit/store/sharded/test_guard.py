@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """A shard that is away is not asked until it is back, and one that only refused is asked again at once."""
 
-from threading import Event
+from threading import Event, Thread
 
 import pytest
+from redis.exceptions import ResponseError
 
 from argyll_engine.errors import BrokenError, StoreUnavailableError
 from argyll_engine.store.sharded.guard import Guard
@@ -63,14 +64,45 @@ def test_a_shard_that_is_back_is_asked_again() -> None:
     assert any(_is_through(guard) for _ in range(100_000))
 
 
-def test_a_shard_that_answers_but_refuses_is_asked_again() -> None:
-    """One that is full serves reads."""
+def test_a_shard_that_refuses_is_not_away() -> None:
+    """One that is full serves reads meanwhile."""
+
+    def refuse() -> None:
+        try:
+            raise ResponseError("OOM command not allowed")
+        except ResponseError as exc:
+            raise StoreUnavailableError("flow-1", str(exc)) from exc
+
+    place = Place()
+    guard = Guard("flow-1", place.look)
+    with pytest.raises(StoreUnavailableError):
+        guard.run(refuse)
+    assert "answer" == guard.run(lambda: "answer")
+
+
+def test_a_shard_that_failed_once_is_asked_again() -> None:
+    """As soon as a look has found it."""
     place = Place(is_away=False)
     guard = Guard("flow-1", place.look)
     with pytest.raises(StoreUnavailableError):
         guard.run(place.call)
     assert place.found.wait(PATIENCE_SECONDS)
     assert any(_is_through(guard) for _ in range(100_000))
+
+
+def test_a_shard_that_nobody_can_look_for_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would be away for ever where no thread can be started."""
+
+    def start(_thread: Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    place = Place()
+    guard = Guard("flow-1", place.look)
+    with monkeypatch.context() as patched:
+        patched.setattr(Thread, "start", start)
+        with pytest.raises(StoreUnavailableError, match="it refused"):
+            guard.run(place.call)
+    assert "answer" == guard.run(lambda: "answer")
 
 
 def test_other_errors_say_nothing_of_the_shard() -> None:

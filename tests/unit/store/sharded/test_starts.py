@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from argyll_engine.errors import ArgyllError, FlowExistsError, StoreFullError, StoreUnavailableError
+from argyll_engine.errors import ArgyllError, BrokenError, FlowExistsError, StoreFullError, StoreUnavailableError
 from argyll_engine.model.ids import FlowID
 from argyll_engine.model.start import Start
 from argyll_engine.store.sharded.shards import Shards
@@ -59,6 +59,37 @@ def test_a_shard_that_is_away_or_full_refuses_its_own() -> None:
     answers = starts.start([_start(flow_id) for flow_id in flow_ids], start)
     assert [StoreUnavailableError, StoreFullError, type(None)] * 3 == [type(answer) for answer in answers]
     assert world.flows_of("c", 3) == started
+
+
+def test_what_nobody_foresaw_on_one_shard_is_the_answer_to_its_own() -> None:
+    """The others are started, and are told so."""
+    world = World("abc")
+
+    def start(starts: Sequence[Start]) -> list[ArgyllError | None]:
+        if world.shards.home(starts[0].flow_id) == 1:
+            raise KeyError("a defect")
+        return [None] * len(starts)
+
+    flow_ids = _mixed(world)
+    answers = ShardedStarts(world.shards, [_room] * 3).start([_start(flow_id) for flow_id in flow_ids], start)
+    assert [type(None), BrokenError, type(None)] * 3 == [type(answer) for answer in answers]
+
+
+def test_what_nobody_foresaw_of_all_starts_is_raised() -> None:
+    """As where there is one shard."""
+
+    def start(starts: Sequence[Start]) -> list[ArgyllError | None]:
+        raise KeyError("a defect")
+
+    world = World("ab")
+    with pytest.raises(KeyError):
+        ShardedStarts(world.shards, [_room] * 2).start([_start(FlowID("f"))], start)
+
+
+def test_nothing_to_start_is_no_fault() -> None:
+    """There is no answer then."""
+    world = World("ab")
+    assert [] == ShardedStarts(world.shards, [_room] * 2).start([], lambda starts: [None] * len(starts))
 
 
 def test_flows_that_may_be_elsewhere_are_started_apart() -> None:
