@@ -41,38 +41,38 @@ def register_tasks(app: Celery, worker: Worker, *, commits_settle: bool = False)
     together = Together(worker.runner.run_together, settles=commits_settle, along=worker.along)
     strategy = ByPool(together, worker.calls, settles=commits_settle)
 
-    @app.task(name=RUN_WORK, bind=True, Strategy=strategy, Request=MemberRequest, **_WHEN_AWAY)
+    @app.task(name=RUN_WORK, shared=False, bind=True, Strategy=strategy, Request=MemberRequest, **_WHEN_AWAY)
     def run_work(self: Any, flow_id: str, step_id: str, token: str, attempt: int) -> None:
         """Invoke one attempt of a work item."""
         tag = (self.request.properties or {}).get("delivery_tag", "")
         worker.runner.run(FlowID(flow_id), StepID(step_id), Token(token), attempt, tag)
 
-    @app.task(name=RUN_COMPENSATION, **_WHEN_AWAY)
+    @app.task(name=RUN_COMPENSATION, shared=False, **_WHEN_AWAY)
     def run_compensation(flow_id: str, step_id: str, token: str, retry_count: int) -> None:
         """Undo a work item."""
         worker.compensator.run(FlowID(flow_id), StepID(step_id), Token(token), retry_count)
 
-    @app.task(name=COMPLETE_PARENT, **_WHEN_AWAY)
+    @app.task(name=COMPLETE_PARENT, shared=False, **_WHEN_AWAY)
     def complete_parent(child_id: str) -> None:
         """Bring the outcome of a child flow to its parent."""
         worker.children.complete_parent(FlowID(child_id))
 
-    @app.task(name=WAKE_STEP, **_WHEN_AWAY)
+    @app.task(name=WAKE_STEP, shared=False, **_WHEN_AWAY)
     def wake_step(flow_id: str, step_id: str) -> None:
         """Look at a step whose deadline has come."""
         worker.runner.wake(FlowID(flow_id), StepID(step_id))
 
-    @app.task(name=RELEASE_HELD, **_WHEN_AWAY)
+    @app.task(name=RELEASE_HELD, shared=False, **_WHEN_AWAY)
     def release_held(step_id: str, watch: str) -> None:
         """Look whether a step is well again, and send what waits for it."""
         worker.held.release(StepID(step_id), watch)
 
-    @app.task(name=CHECK_HEALTH)
+    @app.task(name=CHECK_HEALTH, shared=False)
     def check_health(is_first: bool = False) -> None:
         """Begin a round of health checks."""
         worker.checks.begin(is_first=is_first)
 
-    @app.task(name=SWEEP)
+    @app.task(name=SWEEP, shared=False)
     def sweep() -> None:
         """Look for flows without a sign of life; the next sweep makes up for one that fails."""
         try:

@@ -27,6 +27,9 @@ from argyll_engine.transport.settlements import Settlement
 from argyll_engine.transport.wire import MESSAGE_FIELD, Ready, decode, encode, seal, tag_of
 
 NO_MESSAGE: Final = "not a message"
+LATE_SECONDS: Final = 10.0
+"""A Redis that hung may yet run what it had received on a connection that was given up: after an outage it is asked a
+second time for what it gave away."""
 
 log = get_logger(__name__)
 _numbers = count(1)
@@ -43,6 +46,7 @@ class Channel(QueueChannel):
         super().__init__(connection, **kwargs)
         self._consumer: Consumer | None = None
         self._no_ack: set[str] = set()
+        self._look_again_at = 0.0
         self._pace = Pace(self.options.read_size)
 
     @property
@@ -97,6 +101,9 @@ class Channel(QueueChannel):
             raise ConnectionError("Redis does not answer")
         if consumer.has_lost:
             self.recover()
+        elif self._look_again_at and time.monotonic() >= self._look_again_at:
+            self.recover()
+            self._look_again_at = 0.0
         limit = 0
         if not consumer.ready and not consumer.waiting.pending:
             self._pace.end()
@@ -134,6 +141,7 @@ class Channel(QueueChannel):
         """After an outage: go on with all that is this channel's."""
         if self._consumer is not None:
             self._consumer.recover(self.deliveries.tags())
+            self._look_again_at = time.monotonic() + LATE_SECONDS
 
     def may_wait(self) -> bool:
         """Whether this channel could take a message now."""

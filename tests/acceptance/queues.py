@@ -122,9 +122,8 @@ class StreamQueues:
 
     def take(self, queue: str) -> bool:
         """See `Queues`."""
-        stream = self._keys.stream(queue)
         with self._open() as client:
-            return bool(client.xreadgroup(GROUP, "dead", {stream: ">"}, count=1))
+            return any(client.xreadgroup(GROUP, "dead", {s: ">"}, count=1) for s in self._streams((queue,)))
 
     def _streams(self, queues: tuple[str, ...]) -> list[str]:
         return [stream for queue in queues for stream in self._keys.streams(queue, DEFAULT_PRIORITIES)]

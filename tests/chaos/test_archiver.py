@@ -206,14 +206,16 @@ SMALL_DISK = 'mount -t tmpfs -o size=64k tmpfs "$0"'
 
 
 def test_a_disk_that_is_really_full_loses_and_doubles_nothing(client: Redis, tmp_path: Path) -> None:
-    """A file system of 64 KiB has room for three objects; when there is more, the others follow."""
+    """A file system of 64 KiB has room for three objects, or fewer while several are being written; with more room, the
+    others follow."""
     disk = tmp_path / "disk"
     disk.mkdir()
     if subprocess.run([*MOUNT, SMALL_DISK, str(disk)], check=False, capture_output=True).returncode:
         pytest.skip("this machine lets nobody mount a file system of their own")
     flows = Flows.put(client, ROOTS)
     found = on_a_full_disk(client, disk, [*MOUNT, f'{SMALL_DISK} && exec "$@"', str(disk)], "disk")
-    assert {"faults": [], "archived": FREE_BLOCKS, "left_over": []} == found["full"]
+    archived = found["full"].pop("archived")
+    assert ({"faults": [], "left_over": []}, True) == (found["full"], archived <= FREE_BLOCKS < len(flows.logs))
     assert {"faults": [], "archived": len(flows.logs)} == found["then"]
 
 

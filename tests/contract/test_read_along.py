@@ -18,6 +18,7 @@ from argyll_engine.store.keys import Keys
 from argyll_engine.store.redis import RedisEventStore, StreamDeliveries
 from argyll_engine.tasks.app import make_celery
 from argyll_engine.transport.wire import GROUP, split_tag
+from argyll_engine.transport.wire import Keys as StreamKeys
 from tests.contract.redis_server import RedisServer
 
 FLOW = FlowID("flow-1")
@@ -117,3 +118,17 @@ def test_messages_of_a_call_that_failed_are_not_lost(place: Place, client: Redis
         place.store.commit([*good, place.commit(2, expected=1)])
     place.drain()
     assert [repr(("f", "s", "t", number)) for number in (0, *[1] * others)] == place.heard
+
+
+def test_a_read_that_redis_makes_late_is_not_lost(
+    place: Place, client: Redis, monkeypatch: pytest.MonkeyPatch, redis_server: RedisServer
+) -> None:
+    """Redis runs what it had received before we gave the connection up, after we have asked what we were given."""
+    monkeypatch.setattr("argyll_engine.transport.channel.LATE_SECONDS", 0.0)
+    place.channel.recover()
+    keys = StreamKeys(EngineConfig(flow_redis=redis_server.config()).queue_key_prefix)
+    other = RedisEventStore(client, place.prefix, store_name="flow")
+    other.commit([place.commit(7)])
+    client.xreadgroup(GROUP, place.channel.consumer.name, {keys.stream("steps", 3): ">"})
+    place.drain()
+    assert [repr(("f", "s", "t", 7))] == place.heard
