@@ -16,7 +16,7 @@ from typing import Final
 from argyll_archiver.batches import Batches
 from argyll_archiver.config import ArchiverConfig
 from argyll_archiver.meter import Tally, note_backlog, note_batch, note_lost_store
-from argyll_archiver.policy import follows_at_once, is_near_pressure, is_under_pressure, old_enough_before
+from argyll_archiver.policy import follows_at_once, has_room, is_near_pressure, is_under_pressure, old_enough_before
 from argyll_engine.errors import ArchiveUnavailableError, StoreUnavailableError
 from argyll_engine.model.ids import FlowID
 from argyll_engine.model.vitals import MemoryUse
@@ -26,9 +26,6 @@ PRESSURE: Final = "pressure"
 AGE: Final = "age"
 OTHER: Final = "other"
 """Why a batch is archived."""
-
-OVERDUE_INTERVALS: Final = 2
-"""A check of memory that nobody has asked for in so many intervals is made all the same."""
 
 
 class Archiver:
@@ -55,28 +52,28 @@ class Archiver:
         self._stopping = Event()
         self._lock = Lock()
         self._abandoned: list[tuple[str, Sequence[FlowID]]] = []
-        self._checked_at = clock_seconds()
         self._use = MemoryUse(used_bytes=0, limit_bytes=0)
 
     # ---- verbs ----
 
     def check_memory(self) -> int:
         """How many flows were archived because memory is short. Raises StoreUnavailableError."""
-        self._checked_at = self._clock_seconds()
-        if self._side_by_side == 1 or not self._is_under_pressure():
-            archived = self._relieve()
-        else:
-            with ThreadPoolExecutor(self._side_by_side, "relief") as threads:
-                lanes = [threads.submit(self._relieve) for _ in range(self._side_by_side)]
-            archived = sum(lane.result() for lane in lanes)
+        self._use = self._store.memory()
+        archived = self._relieve() if is_under_pressure(self._use, self._config) else 0
         self._note_backlog()
         return archived
 
     def _relieve(self) -> int:
-        """Small batches, one after the other, while memory is short."""
+        """Makes room, in several lanes at once."""
+        with ThreadPoolExecutor(self._side_by_side, "relief") as threads:
+            lanes = [threads.submit(self._make_room) for _ in range(self._side_by_side)]
+        return sum(lane.result() for lane in lanes)
+
+    def _make_room(self) -> int:
+        """Small batches, one after the other, until there is room."""
         config = self._config
         return self._rounds(
-            PRESSURE, config.pressure_batch, config.memory_check_interval_seconds, lambda: None, self._is_under_pressure
+            PRESSURE, config.pressure_batch, config.memory_check_interval_seconds, lambda: None, self._needs_room
         )
 
     def sweep(self, call_for_help: Callable[[], None] = lambda: None) -> int:
@@ -119,15 +116,13 @@ class Archiver:
             raise ArchiveUnavailableError(flow_id, "it did not take the flow; the line before says why")
         return flow_id in tally.archived
 
-    @property
     def wants_check(self) -> bool:
-        """Whether memory should be looked at now: it was near the threshold, or nobody asks for checks any more.
+        """Whether memory is so near the threshold that the next check may come too late. Raises StoreUnavailableError.
 
-        Nobody does when beat is gone, or Redis too full for its messages.
+        So checks need neither beat nor messages, for which Redis may be too full.
         """
-        silence = self._clock_seconds() - self._checked_at
-        is_overdue = silence > OVERDUE_INTERVALS * self._config.memory_check_interval_seconds + 1
-        return is_overdue or is_near_pressure(self._use, self._config)
+        self._use = self._store.memory()
+        return is_near_pressure(self._use, self._config)
 
     def stop(self, **_signal: object) -> None:
         """No further batch begins; the current ones end."""
@@ -187,9 +182,9 @@ class Archiver:
                     self._abandoned += abandoned[index:]
                 raise
 
-    def _is_under_pressure(self) -> bool:
+    def _needs_room(self) -> bool:
         self._use = self._store.memory()
-        return is_under_pressure(self._use, self._config)
+        return not has_room(self._use, self._config)
 
     def _note_backlog(self) -> None:
         due_at = old_enough_before(self._clock.now(), self._config) or self._clock.now()

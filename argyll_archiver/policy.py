@@ -12,11 +12,18 @@ from argyll_engine.model.vitals import MemoryUse
 
 NEAR_POINTS: Final = 30
 """So many points below the threshold memory is near it."""
+ROOM_POINTS: Final = 3
+"""So many points below the threshold there is room again, for what arrives until somebody looks the next time."""
 
 
 def is_under_pressure(use: MemoryUse, config: ArchiverConfig) -> bool:
     """Whether the store has used its share of the limit; a store without a limit is never under pressure."""
     return use.limit_bytes > 0 and use.used_bytes * 100 >= config.memory_percent * use.limit_bytes
+
+
+def has_room(use: MemoryUse, config: ArchiverConfig) -> bool:
+    """Whether a relief that has begun may end."""
+    return use.used_bytes * 100 < (config.memory_percent - ROOM_POINTS) * use.limit_bytes
 
 
 def is_near_pressure(use: MemoryUse, config: ArchiverConfig) -> bool:

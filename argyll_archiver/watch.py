@@ -2,6 +2,7 @@
 """The thread of an archiver that looks at unfinished jobs, and at memory where the next check may come too late."""
 
 from threading import Event, Thread
+from typing import Final
 
 from argyll_archiver.archiver import Archiver
 from argyll_engine import log
@@ -9,12 +10,16 @@ from argyll_engine.errors import TransientError
 
 _log = log.get(__name__)
 
+NEAR_SECONDS: Final = 0.1
+"""Between two looks while memory is near the threshold: in a second a small store can fill by a tenth."""
+
 
 class Watch:
-    """Looks every `poll_interval_seconds`, from its start until it is stopped."""
+    """Looks every `poll_interval_seconds`, or more often while memory is near the threshold, until it is stopped."""
 
     def __init__(self, archiver: Archiver, poll_interval_seconds: float) -> None:
         self._archiver, self._interval = archiver, poll_interval_seconds
+        self._is_near = False
         self._stopping = Event()
         self._thread = Thread(target=self._run, name="archive-watch", daemon=True)
 
@@ -30,7 +35,8 @@ class Watch:
         """One look. Raises nothing."""
         try:
             self._archiver.finish()
-            if self._archiver.wants_check:
+            self._is_near = self._archiver.wants_check()
+            if self._is_near:
                 self._archiver.check_memory()
         except TransientError as exc:
             _log.warning("redis connection lost", error=str(exc))
@@ -38,5 +44,10 @@ class Watch:
             _log.exception("archive_watch_failed")
 
     def _run(self) -> None:
-        while not self._stopping.wait(self._interval):
+        while not self._stopping.wait(self.pause_seconds):
             self.look()
+
+    @property
+    def pause_seconds(self) -> float:
+        """Until the next look."""
+        return min(self._interval, NEAR_SECONDS) if self._is_near else self._interval

@@ -18,10 +18,13 @@ HALTED = (*ENDED, "T")
 
 
 class Part:
-    """One process: a command line that can be started, killed and started again."""
+    """One process: a command line that can be started, killed and started again.
 
-    def __init__(self, argv: tuple[str, ...], environment: Mapping[str, str], log: Path) -> None:
-        self.argv, self.environment, self._log = argv, dict(environment), log
+    Celery looks for modules in the `folder` that it is started in before all other places.
+    """
+
+    def __init__(self, argv: tuple[str, ...], environment: Mapping[str, str], log: Path, folder: Path = ROOT) -> None:
+        self.argv, self.environment, self._log, self._folder = argv, dict(environment), log, folder
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -40,7 +43,7 @@ class Part:
         if not self.is_running:
             with self._log.open("ab") as log:
                 self._process = subprocess.Popen(
-                    self.argv, cwd=ROOT, env=self.environment, stdout=log, stderr=subprocess.STDOUT
+                    self.argv, cwd=self._folder, env=self.environment, stdout=log, stderr=subprocess.STDOUT
                 )
 
     def kill(self) -> None:
@@ -73,7 +76,7 @@ class Part:
 
     def twin(self) -> "Part":
         """Another process of the same command line."""
-        return Part(self.argv, self.environment, self._log)
+        return Part(self.argv, self.environment, self._log, self._folder)
 
     def terminate(self) -> None:
         """Ask it to end in order, and do not wait for that."""

@@ -51,7 +51,7 @@ def stack(tmp_path: Path) -> Iterator[Stack]:
 def _of(part: Part, tree: Path, folder: Path) -> Part:
     """The same process of another version."""
     node = ("--node", "old") if "worker" in part.argv else ()
-    return Part((*part.argv, *node), part.environment | {"PYTHONPATH": str(tree)}, folder / "old.log")
+    return Part((*part.argv, *node), part.environment | {"PYTHONPATH": str(tree)}, folder / "old.log", tree)
 
 
 def _migrate(stack: Stack, *words: str) -> subprocess.CompletedProcess[str]:
