@@ -47,7 +47,7 @@ from argyll_engine.model.ids import (
 )
 from argyll_engine.model.invocation import Failed, Succeeded
 from argyll_engine.model.plan import ExecutionPlan, InitArgs
-from argyll_engine.model.start import Start
+from argyll_engine.model.start import Start, StartTogether
 from argyll_engine.model.step import Step, StepType, WorkConfig, WorkDefaults
 from argyll_engine.model.trial import ScriptTrial, TrialResult
 from argyll_engine.plan.build import build
@@ -62,8 +62,6 @@ from argyll_engine.script_trial import try_script
 log = logs.get(__name__)
 
 
-StartTogether: TypeAlias = Callable[[Sequence[Start]], list[ArgyllError | None]]
-"""Starts flows: None for each that is started, else why not. Raises what concerns all of them."""
 DivideStarts: TypeAlias = Callable[[Sequence[Start], StartTogether], list[ArgyllError | None]]
 """Hands starts on, all at once or in parts, and gives the answers in their order."""
 

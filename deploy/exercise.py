@@ -43,7 +43,7 @@ USER: Final = 65532
 STATE: Final = "/mnt"
 """Stands for /data of the image; it must be there to be mounted on."""
 
-# Arguments: Python's own folder, and the part of its path that only root may look into (or nothing).
+# Arguments: Python's own folder, the part of its path that only root may look into (or nothing), and our tree.
 CONTAINER: Final = f"""
 set -e
 mount --make-rprivate /
@@ -52,9 +52,13 @@ if [ -n "$2" ]; then
     mount -t tmpfs -o mode=755 tmpfs "$2"; mkdir -p "$1"; mount --bind "$stage" "$1"
 fi
 mount -o remount,bind,ro /
+case "$3" in /tmp/*) mount --bind "$3" {STATE} ;; esac
 mount -t tmpfs -o mode=1777,noexec,nosuid,size=64m tmpfs /tmp
+case "$3" in /tmp/*)
+    mkdir -p "$3"; mount --bind {STATE} "$3"; mount -o remount,bind,ro "$3"; umount {STATE} ;;
+esac
 mount -t tmpfs -o mode=0750,uid={USER},gid={USER},noexec,nosuid,size=64m tmpfs {STATE}
-shift 2
+shift 3
 cd {STATE}
 exec setpriv --reuid {USER} --regid {USER} --clear-groups --bounding-set -all --inh-caps -all --no-new-privs "$@"
 """
@@ -407,7 +411,7 @@ class Exercise:
         base = Path(sys.base_prefix)
         hidden = [folder for folder in (base, *base.parents) if not folder.stat().st_mode & 0o001]
         shell = ("/usr/bin/unshare", "-m", "/bin/sh", "-c", CONTAINER, "container")
-        return (*shell, str(base), str(hidden[-1]) if hidden else "", program, *words[1:])
+        return (*shell, str(base), str(hidden[-1]) if hidden else "", str(ROOT), program, *words[1:])
 
     def last_words(self) -> str:
         """The end of what all processes printed."""

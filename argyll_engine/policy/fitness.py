@@ -11,6 +11,7 @@ from typing import Final
 
 from argyll_engine.model.process import ProcessAbout
 from argyll_engine.model.vitals import QueueVitals
+from argyll_engine.policy.readiness import ENGINE
 
 MAX_SKEW_SECONDS: Final = 1.0
 """Clocks may differ by this much without anybody noticing."""
@@ -243,6 +244,8 @@ def _queues(facts: Facts) -> Iterator[Finding]:
         fix = f"`argyll dead-letters list {queue.name}`, then retry or drop them"
         text = f"{queue.dead_letters} messages of {queue.name} were given up"
         yield Finding(check="dead letters", level=Level.WARNING, text=text, fix=fix)
+    if not facts.queues and any(store.error for store in facts.stores if store.name != ENGINE):
+        return  # what is wrong with the store was told, and the queues may be in it
     if not facts.queues:
         text = "ages and dead letters are not known on this broker"
         yield Finding(check="queues", level=Level.NOTE, text=text, fix="ask the broker's own tools")

@@ -62,7 +62,8 @@ def _workers(vitals: Vitals) -> Check:
 
 def _queues(vitals: Vitals, max_age_seconds: float) -> Check:
     if not vitals.queues:
-        return Check(name="queues", is_good=True, detail="ages are not known on this broker")
+        reason = "while the flow store is away" if vitals.workers_alive is None else "on this broker"
+        return Check(name="queues", is_good=True, detail=f"ages are not known {reason}")
     late = [queue for queue in vitals.queues if 0 < max_age_seconds < queue.oldest_seconds]
     return Check(name="queues", is_good=not late, detail="; ".join(_lateness(late)) or GOOD)
 

@@ -13,12 +13,8 @@ from tests.acceptance.stack import Stack
 @pytest.fixture(scope="session")
 def shared_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Redis, API, workers and beat, with short recovery times."""
-    stack = Stack(tmp_path_factory.mktemp("stack"))
-    try:
-        stack.mend()
+    with Stack(tmp_path_factory.mktemp("stack")) as stack:
         yield stack
-    finally:
-        stack.stop()
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from celery import Celery
 from redis import Redis
@@ -64,7 +64,7 @@ class RedisPart(Part):
 
 
 class Stack:
-    """Redis, API, workers and beat. What a test has killed, `mend` starts again."""
+    """Redis, API, workers and beat, running within a `with` block. What a test has killed, `mend` starts again."""
 
     def __init__(
         self, folder: Path, broker: RedisPart | None = None, shards: int | None = None, **variables: str
@@ -107,6 +107,17 @@ class Stack:
         if os.environ.get(BROKER_VARIABLE) == "redis":
             return {"CELERY_BROKER_URL": f"redis+socket://{self.redis.socket}?virtual_host=0"}
         return {}
+
+    def __enter__(self) -> Self:
+        try:
+            self.mend()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
 
     # ---- verbs ----
 

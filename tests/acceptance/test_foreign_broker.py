@@ -16,12 +16,8 @@ from tests.acceptance.steps import asynchronous, attributes, retries, script, sy
 def foreign_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A stack with a Redis for its flows and another one as its broker."""
     folder = tmp_path_factory.mktemp("foreign")
-    stack = Stack(folder, RedisPart(folder / "broker"))
-    try:
-        stack.mend()
+    with Stack(folder, RedisPart(folder / "broker")) as stack:
         yield stack
-    finally:
-        stack.stop()
 
 
 @pytest.fixture

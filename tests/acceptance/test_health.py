@@ -24,12 +24,8 @@ NODE = "argyll-1"
 
 
 def _stack(tmp_path_factory: pytest.TempPathFactory, **variables: str) -> Iterator[Stack]:
-    stack = Stack(tmp_path_factory.mktemp("health"), HEALTH_CHECK_INTERVAL=INTERVAL, **variables)
-    try:
-        stack.mend()
+    with Stack(tmp_path_factory.mktemp("health"), HEALTH_CHECK_INTERVAL=INTERVAL, **variables) as stack:
         yield stack
-    finally:
-        stack.stop()
 
 
 @pytest.fixture(scope="module")

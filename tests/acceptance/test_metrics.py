@@ -70,13 +70,10 @@ class Watched:
 def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
     """Such a stack, with all its parts well."""
     watched = Watched(Stack(tmp_path_factory.mktemp("watched"), WORKER_STUCK_AFTER="5s"))
-    try:
-        watched.stack.mend()
+    with watched.stack:
         for name in ("api", *watched.parts):
             eventually(f"readiness of {name}", lambda name=name: watched.is_ready(name))  # type: ignore[misc]
         yield watched
-    finally:
-        watched.stack.stop()
 
 
 def test_a_flow_is_counted_once_over_all_processes(watched: Watched, services: StepServices) -> None:

@@ -48,12 +48,8 @@ def test_the_suite_passes_on_two_shards() -> None:
 @pytest.fixture
 def stack(tmp_path: Path) -> Iterator[Stack]:
     """Two shards beside the engine store."""
-    stack = Stack(tmp_path, shards=2)
-    try:
-        stack.mend()
+    with Stack(tmp_path, shards=2) as stack:
         yield stack
-    finally:
-        stack.stop()
 
 
 @pytest.fixture
@@ -139,9 +135,7 @@ def test_a_shard_that_is_killed_takes_its_flows_along_and_no_others(stack: Stack
 def test_a_shard_that_is_added_hides_nothing(tmp_path: Path) -> None:
     """Flows stay where they are, and are found, listed and not started again; new ones come to both."""
     first = f"unix://{tmp_path}/shard1/redis.sock"
-    stack = Stack(tmp_path, shards=2, FLOW_REDIS_ADDR=first)
-    try:
-        stack.mend()
+    with Stack(tmp_path, shards=2, FLOW_REDIS_ADDR=first) as stack:
         stack.client.register(QUICK, FAMILY)
         old = [f"old-{number}" for number in range(12)]
         before = {flow_id: stack.client.run(flow_id, ["family"], {"n": 4}) for flow_id in old}
@@ -167,5 +161,3 @@ def test_a_shard_that_is_added_hides_nothing(tmp_path: Path) -> None:
                 page = client.post("/engine/flow/query", {"limit": 5, "sort": "recent_desc", **cursor}).json
                 seen += [flow["id"] for flow in page["flows"]]
             assert (24, {*old, *new}, 24) == (len(seen), set(seen), page["total"])
-    finally:
-        stack.stop()

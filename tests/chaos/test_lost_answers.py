@@ -19,12 +19,8 @@ def proxied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Stack, L
     folder = tmp_path_factory.mktemp("proxied")
     place = folder / "proxy.sock"
     stack = Stack(folder, FLOW_REDIS_ADDR=f"unix://{place}")
-    with lossy_proxy(place, stack.redis.socket) as proxy:
-        try:
-            stack.mend()
-            yield stack, proxy
-        finally:
-            stack.stop()
+    with lossy_proxy(place, stack.redis.socket) as proxy, stack:
+        yield stack, proxy
 
 
 @pytest.mark.parametrize("text", ["flow_started", "work_started", "work_succeeded", "flow_completed"])

@@ -30,12 +30,8 @@ def files() -> list[object]:
 @pytest.fixture(scope="module")
 def wire_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A stack that nobody else puts steps into."""
-    stack = Stack(tmp_path_factory.mktemp("wire"))
-    try:
-        stack.mend()
+    with Stack(tmp_path_factory.mktemp("wire")) as stack:
         yield stack
-    finally:
-        stack.stop()
 
 
 @pytest.mark.slow

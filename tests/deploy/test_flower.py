@@ -23,12 +23,8 @@ from tests.deploy.tools import ROOT
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A whole Argyll."""
-    stack = Stack(tmp_path_factory.mktemp("stack"))
-    try:
-        stack.mend()
+    with Stack(tmp_path_factory.mktemp("stack")) as stack:
         yield stack
-    finally:
-        stack.stop()
 
 
 @pytest.fixture(scope="module")

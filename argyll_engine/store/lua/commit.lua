@@ -2,15 +2,16 @@
 -- Appends the events of one decision and everything that follows from it, or nothing at all.
 --
 -- KEYS 1 log  2 snapshot  3 claims  4 statuses  5 due  6 active  7 completed  8 failed (sorted sets of root flows)
---      9 feed (a stream of notes), then one set a label, then the broker's queues, then, if deliveries are acknowledged,
---      the streams that they are in, or the broker's hash and sorted set of unacknowledged messages.
+--      9 feed (a stream of notes), then one set a label, then the broker's queues, then, if deliveries are
+--      acknowledged, the streams that they are in, or the broker's hash and sorted set of unacknowledged messages.
 -- ARGV 1 expected sequence  2 status to enter, '' for none  3 since when (ms)  4 flow id  5 '1' for a root flow
 --      6 due: '' unchanged, '0' never again, else ms  7 number of words for deliveries  8 of events  9 of claims
---      10 of released claims  11 of labels  12 of queues  13 name of the log in the feed  14 notes that the feed keeps at
---      least  15 consumer group of the streams that deliveries are in, or ''  16 how the last event begins that the decision
---      saw, '' for not known; then the events, for each claim its token and worker, the released tokens, for each queue its form ('list', 'stream', 'delayed'), its number of
---      messages, a channel for those that wait, and the messages, each delayed one after the time when it is due (ms);
---      then the deliveries: with a group, the place of the stream among those and the entry of each, else its tag.
+--      10 of released claims  11 of labels  12 of queues  13 name of the log in the feed  14 notes that the feed keeps
+--      at least  15 consumer group of the streams that deliveries are in, or ''  16 how the last event begins that the
+--      decision saw, '' for not known; then the events, for each claim its token and worker, the released tokens, for
+--      each queue its form ('list', 'stream', 'delayed'), its number of messages, a channel for those that wait, and
+--      the messages, each delayed one after the time when it is due (ms); then the deliveries: with a group, the place
+--      of the stream among those and the entry of each, else its tag.
 -- Returns {1, next sequence}, or on a conflict {0, next sequence, missed events}.
 -- Atomic: the first command that writes is one that Redis refuses when it is full or read-only; once it went through,
 -- none of the others can be refused for the state of Redis.

@@ -7,20 +7,17 @@ So a shard that is away or full refuses its own flows and no others. Called by t
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final, TypeAlias
+from typing import Final
 
 from argyll_engine import log
 from argyll_engine.errors import ArgyllError, BrokenError, TransientError
-from argyll_engine.model.start import Start
+from argyll_engine.model.start import Start, StartTogether
 from argyll_engine.store.sharded.shards import Number, Shards
 
 THREADS: Final = 8
 """Shares of batches that are started at the same time, for each shard."""
 
 _log = log.get(__name__)
-
-StartTogether: TypeAlias = Callable[[Sequence[Start]], list[ArgyllError | None]]
-"""Starts flows; None for each that is started, else why not."""
 
 
 class ShardedStarts:

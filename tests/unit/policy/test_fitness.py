@@ -79,6 +79,11 @@ def test_nothing_is_said_against_a_sound_deployment() -> None:
         (_with_queue(oldest_seconds=61.0), [("queues", Level.WARNING)]),
         (_with_queue(dead_letters=1), [("dead letters", Level.WARNING)]),
         (replace(SOUND, queues=()), [("queues", Level.NOTE)]),
+        (replace(_with_flows(error="gone"), queues=()), [("flow store", Level.FAULT)]),
+        (
+            replace(SOUND, stores=(replace(ENGINE, error="gone"), FLOWS), queues=()),
+            [("engine store", Level.FAULT), ("queues", Level.NOTE)],
+        ),
         (replace(SOUND, broker=BrokerFacts(url="amqp://b", error="x")), [("broker", Level.FAULT)]),
         (replace(SOUND, broker=BrokerFacts(url="amqp://b")), []),
         (replace(SOUND, url=UrlFacts(url="http://localhost", is_local=True)), [("webhooks", Level.FAULT)]),

@@ -58,6 +58,22 @@ def test_no_limit_of_age_is_no_fault():
     assert {} == faults(Vitals(stores=(FLOW, ENGINE), workers_alive=1, queues=(old,)), 0.0)
 
 
+@pytest.mark.parametrize(
+    ("vitals", "expected"),
+    [
+        (Vitals(stores=(FLOW, ENGINE), workers_alive=1), "ages are not known on this broker"),
+        (
+            Vitals(stores=(replace(FLOW, error="refused"), ENGINE)),
+            "ages are not known while the flow store is away",
+        ),
+    ],
+)
+def test_ages_that_are_not_known_are_no_fault(vitals, expected):
+    """The check is good, and says why nothing is known."""
+    (check,) = (check for check in readiness(vitals, 60.0) if check.name == "queues")
+    assert (True, expected) == (check.is_good, check.detail)
+
+
 ONE, TWO = StoreVitals(name="flow-1"), StoreVitals(name="flow-2")
 
 
