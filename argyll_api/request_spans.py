@@ -6,11 +6,11 @@ begins or repeats a flow's own trace, which its span links to.
 """
 
 import time
-from dataclasses import replace
 from secrets import randbits
 from typing import Final
 
 from flask import Flask, Response, g, request
+from msgspec.structs import replace
 
 from argyll_engine.model.ids import FlowID, StepID
 from argyll_engine.tracing.flows import FLOW_ID, STEP_ID

@@ -5,9 +5,10 @@ Pure but for the bytes of snapshots. Called by the executor and the read side.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Generic, Protocol, TypeVar
+
+from msgspec import Struct
 
 from argyll_engine.codec import (
     catalog_from_snapshot,
@@ -47,8 +48,7 @@ from argyll_engine.react import react, rearm, wake
 S = TypeVar("S")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision(Generic[S]):
+class Decision(Struct, Generic[S], frozen=True, kw_only=True):
     """What a command came to: its events, the state after them, and what must be done because of the command.
 
     What must be done because of the events, `Aggregate.react` says, once for all commands of a commit.
@@ -136,13 +136,13 @@ class FlowAggregate:
         """See Aggregate. A flow is listed as active from its start to its deactivation."""
         change: IndexChange | None = None
         for record in recorded:
-            at_ms = milliseconds(record.at)
-            match record.event:
-                case FlowStarted():
-                    change = IndexChange(flow_id=state.id, status=FlowStatus.ACTIVE, at_ms=at_ms, labels=state.labels)
-                case FlowDeactivated(status=status):
-                    labels = change.labels if change else {}
-                    change = IndexChange(flow_id=state.id, status=status, at_ms=at_ms, labels=labels)
+            event = record.event
+            if isinstance(event, FlowStarted):
+                at_ms = milliseconds(record.at)
+                change = IndexChange(flow_id=state.id, status=FlowStatus.ACTIVE, at_ms=at_ms, labels=state.labels)
+            elif isinstance(event, FlowDeactivated):
+                at_ms, labels = milliseconds(record.at), change.labels if change else {}
+                change = IndexChange(flow_id=state.id, status=event.status, at_ms=at_ms, labels=labels)
         return change
 
     def due_at_ms(self, state: FlowState, now: datetime) -> int | None:

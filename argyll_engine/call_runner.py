@@ -9,10 +9,12 @@ Fed by the tasks; the calls themselves are in `invoke/`. What runs a single mess
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Final, TypeAlias
+
+from msgspec.structs import replace
 
 from argyll_engine import log as logs
 from argyll_engine.errors import NotFoundError, TransientError
@@ -59,15 +61,12 @@ class _Call:
     @property
     def key(self) -> _Key:
         """The attempt, of which there may be several messages."""
-        return _key(self.order)
-
-
-def _key(order: WorkOrder) -> _Key:
-    return order.flow_id, order.step_id, order.token, order.attempt
+        return self.order.flow_id, self.order.step_id, self.order.token, self.order.attempt
 
 
 _Answer: TypeAlias = Done[FlowState] | Exception
-_Fates: TypeAlias = list[tuple[_Call, Fate]]
+_Fates: TypeAlias = list[tuple[_Call, Fate | None]]
+"""None for what is being called now."""
 
 
 class CallRunner:
@@ -141,7 +140,7 @@ class CallRunner:
             is_last = is_last or None in gathered
             calls = [call for group in gathered if group is not None for call in group]
             if calls:
-                self._tell(calls, self._turn(calls))
+                self._tell(self._turn(calls))
 
     def _gathered(self) -> list[list[_Call] | None]:
         """All that has come, at least one."""
@@ -154,17 +153,24 @@ class CallRunner:
 
     def _turn(self, calls: Sequence[_Call]) -> _Fates:
         """The fates of those that are through; of the others we hear again."""
+        fates: _Fates = []
         try:
-            return self._carry_on(calls)
+            self._carry_on(calls, fates)
         except TransientError:  # the worker stops, and nobody knows what was recorded: others will find out
             return [(call, Fate.LEFT) for call in calls]
-        except Exception:  # this thread must live; what was not begun, somebody else may try
+        except Exception as exc:  # this thread must live, and no claim may stay that nobody ends
             log.exception("batch_failed", orders=len(calls))
-            return [(call, Fate.LEFT) for call in calls if not (call.is_to_begin and call.key in self._running)]
+            through = {call for call, _ in fates}
+            for call in (call for call in calls if call not in through):
+                is_repeated = call.is_to_begin and call.key in self._running
+                fates.append((call, Fate.DONE if is_repeated else self._record_crash(call.order, exc)))
+        return fates
 
-    def _tell(self, calls: Sequence[_Call], fates: _Fates) -> None:
+    def _tell(self, fates: _Fates) -> None:
         told: defaultdict[Ended, list[tuple[WorkOrder, Fate]]] = defaultdict(list)
         for call, fate in fates:
+            if fate is None:
+                continue
             if not call.is_to_begin:
                 self._running.discard(call.key)
             told[call.ended].append((call.order, fate))
@@ -174,8 +180,9 @@ class CallRunner:
             except Exception:
                 log.exception("batch_members_failed", orders=len(group))
 
-    def _carry_on(self, calls: Sequence[_Call]) -> _Fates:
-        fates = self._settle_ends([call for call in calls if not call.is_to_begin])
+    def _carry_on(self, calls: Sequence[_Call], fates: _Fates) -> None:
+        """Adds the fates of those that are through as they come to be known."""
+        fates += self._settle_ends([call for call in calls if not call.is_to_begin])
         fates += self._settle_starts([call for call in calls if call.is_to_begin])
         asking = [call for call in calls if call.request is not None]
         answers, is_repeated = self._ask(asking) if asking else ([], False)
@@ -186,9 +193,7 @@ class CallRunner:
             except Exception as exc:  # noqa: BLE001 - recorded, for a claim that nobody ends holds its flow
                 self._running.discard(call.key)
                 fate = self._crashed(call.order, exc)
-            if fate is not None:
-                fates.append((call, fate))
-        return fates
+            fates.append((call, fate))
 
     # ---- what to record ----
 
@@ -330,6 +335,10 @@ class CallRunner:
             raise exc
         except Exception:
             log.exception("work_crashed", **order.ids)
+        return self._record_crash(order, exc)
+
+    def _record_crash(self, order: WorkOrder, exc: Exception) -> Fate:
+        """End the attempt, if it is running; raises nothing."""
         try:
             self._crash(order, exc)
         except TransientError:

@@ -12,12 +12,12 @@ import os
 import random
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from celery import Celery
 from kombu.exceptions import OperationalError
+from msgspec.structs import replace
 
 from argyll_engine.codec import encode
 from argyll_engine.errors import StoreUnavailableError

@@ -13,11 +13,12 @@ import uuid
 from collections import defaultdict
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import datetime
 from threading import Lock
 from time import sleep
 from typing import Final, Generic, TypeAlias, TypeVar
+
+from msgspec import Struct, field
 
 from argyll_engine.codec import encode_recorded
 from argyll_engine.errors import ArgyllError, BrokenError, TransientError
@@ -49,8 +50,7 @@ def ignore(_committed: object) -> None:
     """Nobody wants to know what was committed."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class Request(Struct, frozen=True, kw_only=True):
     """One command to one stream.
 
     If it leads to events, `claim` begins and the claims of `released` end with them; `delivery_tag` is the message to
@@ -69,25 +69,23 @@ class Request:
     seed: bytes = field(default_factory=lambda: _seeds.next())
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Done(Generic[S]):
+class Done(Struct, Generic[S], frozen=True, kw_only=True):
     """A command was carried out: the state after it and the events it led to (none for a repeat)."""
 
     state: S
     events: tuple[Recorded, ...]
 
 
-@dataclass(slots=True)
-class _Work(Generic[S]):
+class _Work(Struct, Generic[S]):
     """The requests of one stream and what the current race made of them."""
 
     stream_id: StreamID
     indexes: list[int]
     projection: Projection[S]
-    answers: dict[int, Done[S] | ArgyllError] = field(default_factory=dict)
+    answers: dict[int, Done[S] | ArgyllError] = {}
     state: S | None = None
-    events: list[Recorded] = field(default_factory=list)
-    messages: list[Message] = field(default_factory=list)
+    events: list[Recorded] = []
+    messages: list[Message] = []
 
     def has_events(self, index: int) -> bool:
         """Whether the request led to events."""

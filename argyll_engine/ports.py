@@ -6,11 +6,13 @@ Long because it is the list of all seams, and every part has a few lines.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final, Protocol, TypeAlias
+
+from msgspec import Struct
 
 from argyll_engine.model.attribute import ScriptConfig
 from argyll_engine.model.digest import (
@@ -34,16 +36,14 @@ from argyll_engine.model.vitals import MemoryUse
 # ---- events ----------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
+class Claim(Struct, frozen=True, kw_only=True):
     """A worker's hold on a work item while it executes it."""
 
     token: Token
     worker_id: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoadRequest:
+class LoadRequest(Struct, frozen=True, kw_only=True):
     """Asks for a stream; `known` is the sequence after the last event the caller already has (0 = nothing).
 
     `mark` is how that event begins. Where the log has another one there, what the caller has is void: Redis lost the
@@ -55,16 +55,14 @@ class LoadRequest:
     mark: bytes = b""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Snapshot:
+class Snapshot(Struct, frozen=True, kw_only=True):
     """An encoded projection that covers all events below `sequence`."""
 
     sequence: int
     payload: bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stream:
+class Stream(Struct, frozen=True, kw_only=True):
     """What the caller does not have yet: the events from `first_sequence` on, encoded as stored.
 
     With a `snapshot`, that comes first and `first_sequence` equals its sequence: what the caller had is void.
@@ -82,8 +80,7 @@ class Stream:
     mark: bytes = b""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
+class Message(Struct, frozen=True, kw_only=True):
     """One Celery message: a task name, ids as arguments, the queue, and when it is due (None = at once). One that
     `goes_first` overtakes others of its queue, where the broker has priorities.
 
@@ -106,8 +103,7 @@ class QueueForm(StrEnum):
     DELAYED = "delayed"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QueueEntry:
+class QueueEntry(Struct, frozen=True, kw_only=True):
     """A message in the broker's own form, for the commit script to put into the broker's queue `key`.
 
     Args:
@@ -122,18 +118,16 @@ class QueueEntry:
     wake: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IndexChange:
+class IndexChange(Struct, frozen=True, kw_only=True):
     """What a commit changes in the flow index; `labels` only with a flow's first commit."""
 
     flow_id: FlowID
     status: FlowStatus
     at_ms: int
-    labels: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    labels: Mapping[str, str] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Commit:
+class Commit(Struct, frozen=True, kw_only=True):
     """Everything that follows from one decision, applied together or not at all.
 
     Args:
@@ -160,15 +154,13 @@ class Commit:
     delivery_tags: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Committed:
+class Committed(Struct, frozen=True, kw_only=True):
     """The commit is durable; the stream now ends before `next_sequence`."""
 
     next_sequence: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SequenceConflict:
+class SequenceConflict(Struct, frozen=True, kw_only=True):
     """Somebody else committed first; nothing of this commit happened.
 
     `missed` are the events from the expected sequence on. Empty where the log was trimmed past it, or is another one

@@ -5,8 +5,9 @@ Called by the executor, the read side and the work runner. Nothing here decides.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Generic, TypeVar
+
+from msgspec import Struct
 
 from argyll_engine.aggregates import Aggregate
 from argyll_engine.cache import ProjectionCache
@@ -20,8 +21,7 @@ from argyll_engine.ports import EventStore, LoadRequest, Snapshot, Stream
 S = TypeVar("S")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Projection(Generic[S]):
+class Projection(Struct, Generic[S], frozen=True, kw_only=True):
     """A state and how many events it is made of; `is_validated` when the store said so just now.
 
     `mark` is how its last event begins, empty if that is not known: two logs of the same length are told apart by it.

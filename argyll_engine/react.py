@@ -6,6 +6,7 @@ Source: the contract, execution §3.2, §3.6 and §8.
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Final
 
 from argyll_engine.model.commands import Command, RecordRun, StartCompensation, StartWork
 from argyll_engine.model.effects import CompleteParent, Effect, RunCompensation, RunWork, WakeAt
@@ -24,6 +25,11 @@ from argyll_engine.model.ids import StepID, Token, child_flow_id, is_canary, is_
 from argyll_engine.model.step import StepType
 from argyll_engine.policy.work import MOST_OFFERED, parallelism, startable
 
+HEEDED: Final = frozenset(
+    {CompStarted, CompRetryScheduled, FlowDeactivated, WorkRetryScheduled, StepStarted, WorkSucceeded, WorkStarted}
+)
+"""Events because of which something must be done, or might."""
+
 
 def react(before: FlowState | None, after: FlowState, recorded: Sequence[Recorded]) -> tuple[Effect, ...]:
     """Run what the events gave a free slot, and set the timers of scheduled retries; tell the parent of an ended child.
@@ -34,6 +40,8 @@ def react(before: FlowState | None, after: FlowState, recorded: Sequence[Recorde
     effects: list[Effect] = []
     looked_at: set[StepID] = set()
     for record in recorded:
+        if type(record.event) not in HEEDED:
+            continue
         match record.event:
             case CompStarted(step_id=step_id, token=token) if not _was_undoing(before, step_id, token):
                 effects.append(_undo(after, step_id, token))
@@ -139,9 +147,11 @@ def _newly_free(
     if step_id in looked_at:
         return ()
     looked_at.add(step_id)
+    free = _free(after, step_id, now)
+    if not free:
+        return ()
     had = set(_free(before, step_id, now)) if before else set()
-    free = (token for token in _free(after, step_id, now) if token not in had)
-    return (_run(after, step_id, token, goes_on=goes_on) for token in free)
+    return [_run(after, step_id, token, goes_on=goes_on) for token in free if token not in had]
 
 
 def _free(state: FlowState, step_id: StepID, now: datetime) -> tuple[Token, ...]:

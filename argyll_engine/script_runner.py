@@ -8,9 +8,10 @@ Called by the work runner, and through it by the tasks for what one read brought
 import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
+
+from msgspec import Struct
 
 from argyll_engine import log as logs
 from argyll_engine.errors import ArgyllError, TransientError
@@ -44,8 +45,7 @@ class Fate(StrEnum):
     LEFT = "left"  # the worker stops: somebody else is to have its message
 
 
-@dataclass(frozen=True, slots=True)
-class _Attempt:
+class _Attempt(Struct, frozen=True):
     """What is to be recorded of an order, and how its script ended; None for a remembered result."""
 
     request: Request

@@ -4,7 +4,7 @@
 Made by the tasks; used by `work_runner.py` and `script_runner.py`. Nothing here touches a store.
 """
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from argyll_engine import log as logs
 from argyll_engine.errors import BrokenError, ExecutionNotFoundError, WorkItemNotFoundError
@@ -20,8 +20,7 @@ from argyll_engine.policy.work import effective_inputs
 log = logs.get(__name__)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkOrder:
+class WorkOrder(Struct, frozen=True, kw_only=True):
     """One attempt of a work item; `delivery_tag` names the message that asked for it."""
 
     flow_id: FlowID

@@ -6,8 +6,9 @@ Scripts, which many messages may share a commit for, are run in `script_runner.p
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from argyll_engine import log as logs
 from argyll_engine.child_flows import ChildFlows

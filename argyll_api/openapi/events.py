@@ -5,11 +5,11 @@ Members are called on the wire as in the class, but for units in names; one with
 Used by routes and by `document.py` beside this file. Source: the contract, http §1.5 and §1.11.
 """
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, get_args, get_origin, get_type_hints
 
 import msgspec
+import msgspec.structs
 
 from argyll_api.openapi.answers import Archived, Count, ExecutionPlan, Step, Time
 from argyll_engine.codec.events import CODECS
@@ -51,19 +51,19 @@ def _members(cls: type[Event]) -> type[msgspec.Struct]:
     hints = get_type_hints(cls)
     required = [
         (_wire_name(member.name), _wire_type(hints[member.name]))
-        for member in dataclasses.fields(cls)
+        for member in msgspec.structs.fields(cls)
         if not _has_default(member)
     ]
     optional = [
         (_wire_name(member.name), _wire_type(hints[member.name]) | msgspec.UnsetType, msgspec.UNSET)
-        for member in dataclasses.fields(cls)
+        for member in msgspec.structs.fields(cls)
         if _has_default(member)
     ]
     return msgspec.defstruct(cls.__name__, [*required, *optional], namespace={"__doc__": _first_line(cls)})
 
 
-def _has_default(member: "dataclasses.Field[Any]") -> bool:
-    return member.default is not dataclasses.MISSING or member.default_factory is not dataclasses.MISSING
+def _has_default(member: msgspec.structs.FieldInfo) -> bool:
+    return not member.required
 
 
 def _wire_name(name: str) -> str:

@@ -3,7 +3,7 @@
 
 from argyll_engine.codec.cursors import cursor_from_text, cursor_to_text
 from argyll_engine.codec.digests import digest_from_text, digest_to_json, digest_to_text
-from argyll_engine.codec.events import decode_recorded, encode_recorded, event_to_json
+from argyll_engine.codec.events import decode_recorded, encode_recorded
 from argyll_engine.codec.plans import plan_from_json, plan_to_json
 from argyll_engine.codec.snapshots import (
     catalog_from_snapshot,
@@ -34,7 +34,6 @@ __all__ = [
     "digest_to_text",
     "encode",
     "encode_recorded",
-    "event_to_json",
     "flow_from_snapshot",
     "flow_state_to_json",
     "flow_to_snapshot",

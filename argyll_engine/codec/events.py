@@ -57,10 +57,10 @@ LARGEST_SHARED_PLAN: Final = 131_072
 
 @dataclass(frozen=True, slots=True)
 class EventCodec:
-    """Wire name of an event type, and its data both ways."""
+    """Wire name of an event type, and its data both ways; an event may be its own data."""
 
     name: str
-    write: Callable[[Any], JSONObject]
+    write: Callable[[Any], JSONObject | Event]
     read: Callable[[JSONObject], Event]
 
 
@@ -93,15 +93,6 @@ def _plan(raw: JSONObject) -> ExecutionPlan:
 @lru_cache(maxsize=SHARED_PLANS)
 def _shared_plan(text: bytes) -> ExecutionPlan:
     return plan_from_json(decode(text))
-
-
-def _write_step_started(ev: StepStarted) -> JSONObject:
-    return {
-        "flow_id": ev.flow_id,
-        "step_id": ev.step_id,
-        "inputs": dict(ev.inputs),
-        "work_items": {token: dict(inputs) for token, inputs in ev.work_items.items()},
-    }
 
 
 def _write_step_completed(ev: StepCompleted) -> JSONObject:
@@ -182,50 +173,41 @@ def _read_health(raw: JSONObject) -> StepHealthChanged:
     )
 
 
-def _flat(event_type: type[Event], *fields: str) -> tuple[Callable[[Any], JSONObject], Callable[[JSONObject], Event]]:
-    """Writer and reader of an event whose wire fields are its own fields."""
-
-    def write(ev: Any) -> JSONObject:
-        return {name: getattr(ev, name) for name in fields}
-
-    def read(raw: JSONObject) -> Event:
-        return event_type(**{name: raw[name] for name in fields})
-
-    return write, read
+def _flat(name: str, event_type: type[Event], *fields: str) -> EventCodec:
+    """The codec of an event whose wire fields are its own fields, in their order."""
+    return EventCodec(name, lambda event: event, lambda raw: event_type(**{name: raw[name] for name in fields}))
 
 
 _WORK = ("flow_id", "step_id", "token")
 
 CODECS: Final[dict[type[Event], EventCodec]] = {
     FlowStarted: EventCodec("flow_started", _write_flow_started, _read_flow_started),
-    FlowCompleted: EventCodec("flow_completed", *_flat(FlowCompleted, "flow_id", "result")),
-    FlowFailed: EventCodec("flow_failed", *_flat(FlowFailed, "flow_id", "error")),
+    FlowCompleted: _flat("flow_completed", FlowCompleted, "flow_id", "result"),
+    FlowFailed: _flat("flow_failed", FlowFailed, "flow_id", "error"),
     FlowDeactivated: EventCodec(
         "flow_deactivated",
-        _flat(FlowDeactivated, "flow_id", "status")[0],
+        lambda ev: ev,
         lambda raw: FlowDeactivated(flow_id=raw["flow_id"], status=FlowStatus(raw["status"])),
     ),
-    AttributeSet: EventCodec("attribute_set", *_flat(AttributeSet, "flow_id", "step_id", "key", "value")),
-    StepStarted: EventCodec(
-        "step_started", _write_step_started, _flat(StepStarted, "flow_id", "step_id", "inputs", "work_items")[1]
-    ),
+    AttributeSet: _flat("attribute_set", AttributeSet, "flow_id", "step_id", "key", "value"),
+    StepStarted: _flat("step_started", StepStarted, "flow_id", "step_id", "inputs", "work_items"),
     StepCompleted: EventCodec("step_completed", _write_step_completed, _read_step_completed),
     StepFailed: EventCodec("step_failed", _write_step_failed, _read_step_failed),
     StepSkipped: EventCodec("step_skipped", _write_step_skipped, _read_step_skipped),
-    WorkStarted: EventCodec("work_started", *_flat(WorkStarted, *_WORK, "inputs")),
-    WorkSucceeded: EventCodec("work_succeeded", *_flat(WorkSucceeded, *_WORK, "outputs")),
-    WorkFailed: EventCodec("work_failed", *_flat(WorkFailed, *_WORK, "error")),
-    WorkNotCompleted: EventCodec("work_not_completed", *_flat(WorkNotCompleted, *_WORK, "error")),
+    WorkStarted: _flat("work_started", WorkStarted, *_WORK, "inputs"),
+    WorkSucceeded: _flat("work_succeeded", WorkSucceeded, *_WORK, "outputs"),
+    WorkFailed: _flat("work_failed", WorkFailed, *_WORK, "error"),
+    WorkNotCompleted: _flat("work_not_completed", WorkNotCompleted, *_WORK, "error"),
     WorkRetryScheduled: EventCodec(
         "work_retry_scheduled", _write_retry_scheduled, lambda raw: WorkRetryScheduled(**_retry_fields(raw))
     ),
-    DispatchDeferred: EventCodec("dispatch_deferred", *_flat(DispatchDeferred, "flow_id", "step_id")),
-    CompStarted: EventCodec("comp_started", *_flat(CompStarted, *_WORK)),
+    DispatchDeferred: _flat("dispatch_deferred", DispatchDeferred, "flow_id", "step_id"),
+    CompStarted: _flat("comp_started", CompStarted, *_WORK),
     CompRetryScheduled: EventCodec(
         "comp_retry_scheduled", _write_retry_scheduled, lambda raw: CompRetryScheduled(**_retry_fields(raw))
     ),
-    CompSucceeded: EventCodec("comp_succeeded", *_flat(CompSucceeded, *_WORK)),
-    CompFailed: EventCodec("comp_failed", *_flat(CompFailed, *_WORK, "error")),
+    CompSucceeded: _flat("comp_succeeded", CompSucceeded, *_WORK),
+    CompFailed: _flat("comp_failed", CompFailed, *_WORK, "error"),
     StepRegistered: EventCodec(
         "step_registered",
         lambda ev: {"step": step_to_json(ev.step)},
@@ -236,30 +218,25 @@ CODECS: Final[dict[type[Event], EventCodec]] = {
         lambda ev: {"step": step_to_json(ev.step)},
         lambda raw: StepUpdated(step=step_from_json(raw["step"])),
     ),
-    StepUnregistered: EventCodec("step_unregistered", *_flat(StepUnregistered, "step_id")),
+    StepUnregistered: _flat("step_unregistered", StepUnregistered, "step_id"),
     StepHealthChanged: EventCodec("step_health_changed", _write_health, _read_health),
 }
 
 _READERS: Final = {codec.name: codec.read for codec in CODECS.values()}
 
 
-def event_to_json(event: Event) -> tuple[str, JSONObject]:
-    """The wire name and data of an event."""
-    codec = CODECS[type(event)]
-    return codec.name, codec.write(event)
-
-
 def encode_recorded(stream_id: StreamID, recorded: Recorded, upcasts: Upcasts = UPCASTS) -> bytes:
     """The envelope of an event, as stored and as served."""
-    name, data = event_to_json(recorded.event)
+    event = recorded.event
+    codec = CODECS[type(event)]
     envelope = {
         "timestamp": time_to_json(recorded.at),
-        "type": name,
+        "type": codec.name,
         "aggregate_id": stream_id,
-        "data": data,
+        "data": codec.write(event),
         "sequence": recorded.sequence,
     }
-    return encode(envelope | {"version": version_of(name, upcasts)} if name in upcasts else envelope)
+    return encode(envelope | {"version": version_of(codec.name, upcasts)} if codec.name in upcasts else envelope)
 
 
 def decode_recorded(stream_id: StreamID, sequence: int, raw: bytes, upcasts: Upcasts = UPCASTS) -> Recorded | None:

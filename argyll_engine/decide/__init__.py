@@ -17,6 +17,7 @@ from argyll_engine.decide.work_defer import defer_dispatch, refuse_work
 from argyll_engine.decide.work_run import record_run
 from argyll_engine.decide.work_start import start_work
 from argyll_engine.decide.work_stop import complete_work, fail_work, not_complete_work
+from argyll_engine.errors import FlowNotFoundError
 from argyll_engine.model.commands import (
     CompleteCompensation,
     CompleteWork,
@@ -69,5 +70,7 @@ def decide(state: FlowState | None, command: FlowCommand, facts: Facts) -> tuple
 
 
 def take_turn(turn: Turn, command: FlowCommand) -> None:
-    """Let a turn answer a command: its events and state are the decision."""
+    """Let a turn answer a command: its events and state are the decision. Only a start is one without a flow."""
+    if turn.is_new and not isinstance(command, StartFlow):
+        raise FlowNotFoundError(turn.flow_id)
     FLOW_DECISIONS[type(command)](turn, command)

@@ -125,7 +125,7 @@ def _pending(turn: Turn, steps: Iterable[StepID]) -> list[StepID]:
     state = turn.state
     executions, neighbours = state.executions, state.plan.neighbours
     chosen = {step_id for step_id in steps if executions[step_id].status is StepStatus.PENDING}
-    return sorted(chosen, key=lambda step_id: neighbours[step_id].place)
+    return sorted(chosen, key=lambda step_id: neighbours[step_id].place) if len(chosen) > 1 else list(chosen)
 
 
 def _is_pending(turn: Turn, step_id: StepID) -> bool:

@@ -4,10 +4,11 @@
 Source: the contract, execution §2.2 to §2.5 and §2.7.
 """
 
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from argyll_engine.decide.turn import Turn
 from argyll_engine.errors import ScriptError
@@ -51,15 +52,14 @@ class Input(NamedTuple):
     gate: MatchStatus | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Assessment:
+class Assessment(Struct, frozen=True, kw_only=True):
     """Readiness of a step, the outer names at fault, and its inputs so far by outer name.
 
     `wait_until` is when a step that waits for nothing but optional inputs must be looked at again.
     """
 
     readiness: Readiness
-    values: dict[Name, JSONValue] = field(default_factory=dict)
+    values: dict[Name, JSONValue] = {}
     unsatisfied: tuple[Name, ...] = ()
     error: str = ""
     wait_until: datetime | None = None

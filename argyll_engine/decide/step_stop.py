@@ -2,6 +2,7 @@
 """An active step completes or fails by its work items. Source: the contract, execution §2.10, §3.7, §3.8."""
 
 from datetime import timedelta
+from typing import Final
 
 from argyll_engine.decide.turn import Turn
 from argyll_engine.errors import ScriptError
@@ -9,6 +10,8 @@ from argyll_engine.model.attribute import AttributeSpec
 from argyll_engine.model.events import AttributeSet, StepCompleted, StepFailed
 from argyll_engine.model.ids import JSONValue, Name, StepID
 from argyll_engine.policy.work import aggregate
+
+MILLISECOND: Final = timedelta(milliseconds=1)
 
 
 def complete_step(turn: Turn, step_id: StepID) -> None:
@@ -23,7 +26,7 @@ def complete_step(turn: Turn, step_id: StepID) -> None:
     for name, value in outputs.items():
         turn.raise_event(AttributeSet(flow_id=turn.flow_id, step_id=step_id, key=name, value=value))
     elapsed = turn.facts.now - (ex.started_at or turn.facts.now)
-    duration_ms = max(0, elapsed // timedelta(milliseconds=1))
+    duration_ms = max(0, elapsed // MILLISECOND)
     turn.raise_event(StepCompleted(flow_id=turn.flow_id, step_id=step_id, outputs=outputs, duration_ms=duration_ms))
 
 

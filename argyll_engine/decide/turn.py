@@ -5,7 +5,7 @@ from collections.abc import Hashable
 from datetime import datetime
 from typing import Any
 
-from argyll_engine.errors import ExecutionNotFoundError, FlowNotFoundError, WorkItemNotFoundError
+from argyll_engine.errors import ExecutionNotFoundError, WorkItemNotFoundError
 from argyll_engine.evolve.flow import FlowDraft
 from argyll_engine.model.events import (
     FlowEvent,
@@ -26,14 +26,18 @@ _STEP_EVENTS = (StepStarted, StepCompleted, StepFailed, StepSkipped)
 
 
 class Turn:
-    """Collects what a decision raises; `state` always includes it. Holds no handle to anything outside.
+    """Collects what a decision raises. Holds no handle to anything outside.
+
+    `state` is the flow with all events raised so far; there is none before the flow has started (`is_new`).
 
     `unsettled` gathers the steps whose neighbours must be looked at again (see `flow_continue`), `wakes` the pending
     steps that wait for a deadline, with its time: what scripts say of their inputs is known only while deciding.
     `findings` keeps what was found out about the flow as it is, until the next event.
     """
 
-    __slots__ = ("_draft", "_sequence", "events", "facts", "findings", "flow_id", "unsettled", "wakes")
+    __slots__ = ("_draft", "_sequence", "events", "facts", "findings", "flow_id", "state", "unsettled", "wakes")
+
+    state: FlowState
 
     def __init__(self, flow_id: FlowID, state: FlowState | None, facts: Facts, sequence: int = 0) -> None:
         self.flow_id = flow_id
@@ -44,6 +48,8 @@ class Turn:
         self.findings: dict[Hashable, Any] = {}
         self._draft = FlowDraft(state)
         self._sequence = sequence
+        if state is not None:
+            self.state = state
 
     @property
     def is_new(self) -> bool:
@@ -54,14 +60,6 @@ class Turn:
     def is_archived(self) -> bool:
         """Whether the flow has a history that is not here, so that nothing can be decided about it."""
         return self._draft.is_empty and self._sequence > 0
-
-    @property
-    def state(self) -> FlowState:
-        """The flow including all events raised so far. Raises FlowNotFoundError when it does not exist."""
-        found = self._draft.found
-        if found is None:
-            raise FlowNotFoundError(self.flow_id)
-        return found
 
     @property
     def is_starting(self) -> bool:
@@ -78,6 +76,7 @@ class Turn:
         recorded = Recorded(event=event, sequence=self._sequence + len(self.events), at=self.facts.now)
         self.events.append(recorded)
         self._draft.fold(recorded)
+        self.state = self._draft.state
         self.findings.clear()
         if isinstance(event, _STEP_EVENTS):
             self.unsettled.append(event.step_id)

@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any, Final
 
+from msgspec.structs import replace
+
 from argyll_engine.errors import BrokenError
-from argyll_engine.evolve.changed import change, changed
 from argyll_engine.model.events import (
     AttributeSet,
     CompFailed,
@@ -47,7 +48,7 @@ from argyll_engine.model.flow import (
 from argyll_engine.model.ids import StepID, Token
 from argyll_engine.model.work_items import WorkItems
 
-SILENT: Final = (CompStarted, DispatchDeferred)
+SILENT: Final = frozenset({CompStarted, DispatchDeferred})
 """Events that leave the time of the last update alone."""
 
 COUNTS: Final = (
@@ -61,13 +62,11 @@ COUNTS: Final = (
 class FlowDraft:
     """A flow being folded. `state` is the flow so far; read it freely, keep it only after the last fold."""
 
-    __slots__ = ("_executions", "_is_ours", "_owned", "found")
+    __slots__ = ("_owned", "found")
 
     def __init__(self, state: FlowState | None) -> None:
         self.found = state
         """The flow so far; None before its first event."""
-        self._is_ours = False  # whether `found` is our own copy, which may be changed in place
-        self._executions: set[StepID] = set()  # those of them that are our own copies
         self._owned: dict[int, Any] = {}  # held, so that no id is used again while the draft lives
 
     @property
@@ -84,34 +83,23 @@ class FlowDraft:
 
     def fold(self, recorded: Recorded) -> None:
         """Take one event in; types that are not of a flow are ignored."""
-        event = recorded.event
-        if isinstance(event, FlowStarted):
-            self.found, self._is_ours = _started(event, recorded.at), True
-            self._executions = set(self.found.executions)
-            return
+        event, at = recorded.event, recorded.at
         apply = FOLDS.get(type(event))
         if apply is not None:
-            apply(self, event, recorded.at)
-            if not isinstance(event, SILENT):
-                self.change(last_updated_at=recorded.at)
+            apply(self, event, at)
+            if self.state.last_updated_at is not at and type(event) not in SILENT:
+                self.change(last_updated_at=at)
 
     # ---- what the folds change ----
 
     def change(self, **fields: Any) -> None:
         """Set fields of the flow itself."""
-        if self._is_ours:
-            change(self.found, **fields)
-        else:
-            self.found, self._is_ours = changed(self.state, **fields), True
+        self.found = replace(self.state, **fields)
 
     def change_execution(self, step_id: StepID, **fields: Any) -> None:
         """Set fields of an execution."""
         executions = self._own("executions", self.state.executions)
-        if step_id in self._executions:
-            change(executions[step_id], **fields)
-        else:
-            executions[step_id] = changed(executions[step_id], **fields)
-            self._executions.add(step_id)
+        executions[step_id] = replace(executions[step_id], **fields)
 
     def change_work(self, step_id: StepID, token: Token, **fields: Any) -> None:
         """Set fields of a work item and keep count; an unknown token is ignored."""
@@ -119,7 +107,7 @@ class FlowDraft:
         if token not in ex.work_items:
             return
         before = ex.work_items[token]
-        after = changed(before, **fields)
+        after = replace(before, **fields)
         items = ex.work_items.with_item(token, after)
         self.change_execution(step_id, work_items=items, **self._tally(ex, token, before, after))
 
@@ -178,9 +166,9 @@ def _fresh_from(items: WorkItems[WorkState], place: int) -> int:
     return next((item.index for _, item in items.fresh_items(place)), len(items))
 
 
-def _started(event: FlowStarted, at: datetime) -> FlowState:
+def _flow_started(draft: FlowDraft, event: FlowStarted, at: datetime) -> None:
     values = {name: tuple(given) for name, given in event.init.items() if given}
-    return FlowState(
+    draft.found = FlowState(
         id=event.flow_id,
         plan=event.plan,
         created_at=at,
@@ -191,7 +179,7 @@ def _started(event: FlowStarted, at: datetime) -> FlowState:
         attributes={
             name: tuple(AttributeValue(value=value, set_at=at) for value in given) for name, given in values.items()
         },
-        executions={step_id: ExecutionState() for step_id in event.plan.steps},
+        executions=dict.fromkeys(event.plan.steps, ExecutionState()),
     )
 
 
@@ -321,6 +309,7 @@ def _comp_failed(draft: FlowDraft, event: CompFailed, at: datetime) -> None:
 
 
 FOLDS: Final[dict[type[Event], Callable[[FlowDraft, Any, datetime], None]]] = {
+    FlowStarted: _flow_started,
     FlowCompleted: _flow_completed,
     FlowFailed: _flow_failed,
     FlowDeactivated: _flow_deactivated,
@@ -340,4 +329,4 @@ FOLDS: Final[dict[type[Event], Callable[[FlowDraft, Any, datetime], None]]] = {
     CompSucceeded: _comp_succeeded,
     CompFailed: _comp_failed,
 }
-"""How each flow event changes the flow; FlowStarted replaces it whole and has no row."""
+"""How each flow event changes the flow."""

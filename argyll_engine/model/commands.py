@@ -5,9 +5,10 @@ Repeating a command appends nothing.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, TypeAlias
+
+from msgspec import Struct
 
 from argyll_engine.model.cluster import HealthStatus
 from argyll_engine.model.ids import FlowID, JSONValue, NodeID, StepID, Token
@@ -17,19 +18,17 @@ from argyll_engine.model.step import Step
 # ---- flow ------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StartFlow:
+class StartFlow(Struct, frozen=True, kw_only=True):
     """Start a flow with this plan; the same start again is fine, a different one is a conflict."""
 
     flow_id: FlowID
     plan: ExecutionPlan
     init: InitArgs
-    labels: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    metadata: Mapping[str, JSONValue] = field(default_factory=lambda: MappingProxyType({}))
+    labels: Mapping[str, str] = MappingProxyType({})
+    metadata: Mapping[str, JSONValue] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StartWork:
+class StartWork(Struct, frozen=True, kw_only=True):
     """A worker is about to run attempt number `attempt` of a work item, if that is the next one."""
 
     step_id: StepID
@@ -37,16 +36,14 @@ class StartWork:
     attempt: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeferDispatch:
+class DeferDispatch(Struct, frozen=True, kw_only=True):
     """A worker keeps a work item waiting, because its step is unhealthy."""
 
     step_id: StepID
     token: Token
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RefuseWork:
+class RefuseWork(Struct, frozen=True, kw_only=True):
     """Attempt number `attempt` of a work item shall not be made, because its step is unhealthy."""
 
     step_id: StepID
@@ -55,8 +52,7 @@ class RefuseWork:
     error: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CompleteWork:
+class CompleteWork(Struct, frozen=True, kw_only=True):
     """A work item has its outputs; with `attempt`, only if that attempt is running."""
 
     step_id: StepID
@@ -65,8 +61,7 @@ class CompleteWork:
     attempt: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FailWork:
+class FailWork(Struct, frozen=True, kw_only=True):
     """A work item failed for good; with `attempt`, only if that attempt is running."""
 
     step_id: StepID
@@ -75,8 +70,7 @@ class FailWork:
     attempt: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecordRun:
+class RecordRun(Struct, frozen=True, kw_only=True):
     """A script has run, which nobody outside has seen: its start and its outcome are one command.
 
     Both name the same attempt, so that the outcome counts only if the attempt was the next one.
@@ -86,8 +80,7 @@ class RecordRun:
     result: CompleteWork | FailWork
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NotCompleteWork:
+class NotCompleteWork(Struct, frozen=True, kw_only=True):
     """Attempt number `attempt` of a work item ended without an answer."""
 
     step_id: StepID
@@ -96,8 +89,7 @@ class NotCompleteWork:
     error: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StartCompensation:
+class StartCompensation(Struct, frozen=True, kw_only=True):
     """A worker is about to try again, for the time counted `retry_count`, to undo a work item."""
 
     step_id: StepID
@@ -105,16 +97,14 @@ class StartCompensation:
     retry_count: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CompleteCompensation:
+class CompleteCompensation(Struct, frozen=True, kw_only=True):
     """A work item was undone."""
 
     step_id: StepID
     token: Token
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FailCompensation:
+class FailCompensation(Struct, frozen=True, kw_only=True):
     """A work item cannot be undone."""
 
     step_id: StepID
@@ -122,8 +112,7 @@ class FailCompensation:
     error: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NotCompleteCompensation:
+class NotCompleteCompensation(Struct, frozen=True, kw_only=True):
     """Undoing a work item got no answer, for the time counted `retry_count`."""
 
     step_id: StepID
@@ -132,8 +121,7 @@ class NotCompleteCompensation:
     error: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WakeStep:
+class WakeStep(Struct, frozen=True, kw_only=True):
     """The deadline of an optional input of a pending step has come."""
 
     step_id: StepID
@@ -142,22 +130,19 @@ class WakeStep:
 # ---- catalog ---------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RegisterStep:
+class RegisterStep(Struct, frozen=True, kw_only=True):
     """Add a step; the same definition again is fine, a different one is a conflict."""
 
     step: Step
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UpdateStep:
+class UpdateStep(Struct, frozen=True, kw_only=True):
     """Replace the definition of a registered step."""
 
     step: Step
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnregisterStep:
+class UnregisterStep(Struct, frozen=True, kw_only=True):
     """Remove a step; running flows keep their copy."""
 
     step_id: StepID
@@ -166,8 +151,7 @@ class UnregisterStep:
 # ---- cluster ---------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReportHealth:
+class ReportHealth(Struct, frozen=True, kw_only=True):
     """A node reports what it sees of a step."""
 
     node_id: NodeID

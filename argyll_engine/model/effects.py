@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """What must be done because of recorded events. `react` derives them, `dispatch` turns them into messages."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, TypeAlias
+
+from msgspec import Struct
 
 from argyll_engine.model.ids import FlowID, StepID, Token
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunWork:
+class RunWork(Struct, frozen=True, kw_only=True):
     """Run attempt number `attempt` of a work item, not before `at` (None = now).
 
     `step_type` chooses the queue. A worker that finds another attempt started drops it, so that sending it twice
@@ -26,15 +26,13 @@ class RunWork:
     goes_on: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CompleteParent:
+class CompleteParent(Struct, frozen=True, kw_only=True):
     """Give the outcome of a child flow to the work item that started it, if the child has ended."""
 
     child_id: FlowID
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WakeAt:
+class WakeAt(Struct, frozen=True, kw_only=True):
     """Look at a pending step again at `at` (None = now): a deadline of an optional input ends then."""
 
     flow_id: FlowID
@@ -42,8 +40,7 @@ class WakeAt:
     at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunCompensation:
+class RunCompensation(Struct, frozen=True, kw_only=True):
     """Undo a work item, not before `at` (None = now); a worker that finds another count drops it."""
 
     flow_id: FlowID
@@ -53,8 +50,7 @@ class RunCompensation:
     at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReleaseHeld:
+class ReleaseHeld(Struct, frozen=True, kw_only=True):
     """Look at `at` whether a step is healthy again, and send what waits for that. `watch` names who looks."""
 
     step_id: StepID

@@ -5,10 +5,11 @@ Source: the contract, execution §9.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
 from typing import Final, TypeAlias
+
+from msgspec import Struct
 
 from argyll_engine.model.cluster import HealthStatus
 from argyll_engine.model.flow import FlowStatus
@@ -19,43 +20,38 @@ from argyll_engine.model.step import Step
 # ---- flow ------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FlowStarted:
+class FlowStarted(Struct, frozen=True, kw_only=True):
     """A flow exists: its frozen plan and initial values."""
 
     flow_id: FlowID
     plan: ExecutionPlan
     init: InitArgs
-    metadata: Mapping[str, JSONValue] = field(default_factory=lambda: MappingProxyType({}))
-    labels: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    metadata: Mapping[str, JSONValue] = MappingProxyType({})
+    labels: Mapping[str, str] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FlowCompleted:
+class FlowCompleted(Struct, frozen=True, kw_only=True):
     """All goals are settled well; `result` merges the goals' outputs in goal order."""
 
     flow_id: FlowID
     result: Mapping[Name, JSONValue]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FlowFailed:
+class FlowFailed(Struct, frozen=True, kw_only=True):
     """A goal cannot be reached any more."""
 
     flow_id: FlowID
     error: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FlowDeactivated:
+class FlowDeactivated(Struct, frozen=True, kw_only=True):
     """The flow is terminal and nothing of it runs any more; the last event of every flow."""
 
     flow_id: FlowID
     status: FlowStatus
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AttributeSet:
+class AttributeSet(Struct, frozen=True, kw_only=True):
     """A step gave a value to an attribute."""
 
     flow_id: FlowID
@@ -64,8 +60,7 @@ class AttributeSet:
     value: JSONValue
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StepStarted:
+class StepStarted(Struct, frozen=True, kw_only=True):
     """A step has its inputs; `work_items` are pending, each with the inputs that are its own."""
 
     flow_id: FlowID
@@ -74,8 +69,7 @@ class StepStarted:
     work_items: Mapping[Token, Mapping[Name, JSONValue]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StepCompleted:
+class StepCompleted(Struct, frozen=True, kw_only=True):
     """All work items of a step succeeded; `outputs` by outer name."""
 
     flow_id: FlowID
@@ -84,30 +78,27 @@ class StepCompleted:
     duration_ms: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StepFailed:
+class StepFailed(Struct, frozen=True, kw_only=True):
     """A step failed, or can never start."""
 
     flow_id: FlowID
     step_id: StepID
     error: str
-    inputs: Mapping[Name, JSONValue] = field(default_factory=lambda: MappingProxyType({}))
+    inputs: Mapping[Name, JSONValue] = MappingProxyType({})
     unsatisfied: tuple[Name, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StepSkipped:
+class StepSkipped(Struct, frozen=True, kw_only=True):
     """A step will not run, and that is fine."""
 
     flow_id: FlowID
     step_id: StepID
     reason: str
-    inputs: Mapping[Name, JSONValue] = field(default_factory=lambda: MappingProxyType({}))
+    inputs: Mapping[Name, JSONValue] = MappingProxyType({})
     unsatisfied: tuple[Name, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkStarted:
+class WorkStarted(Struct, frozen=True, kw_only=True):
     """A work item was handed to a worker; `inputs` are its effective arguments. May repeat after a crash."""
 
     flow_id: FlowID
@@ -116,8 +107,7 @@ class WorkStarted:
     inputs: Mapping[Name, JSONValue]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkSucceeded:
+class WorkSucceeded(Struct, frozen=True, kw_only=True):
     """A work item gave its raw outputs (None where it gave nothing)."""
 
     flow_id: FlowID
@@ -126,8 +116,7 @@ class WorkSucceeded:
     outputs: Mapping[str, JSONValue] | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkFailed:
+class WorkFailed(Struct, frozen=True, kw_only=True):
     """A work item failed for good."""
 
     flow_id: FlowID
@@ -136,8 +125,7 @@ class WorkFailed:
     error: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkNotCompleted:
+class WorkNotCompleted(Struct, frozen=True, kw_only=True):
     """An attempt ended without an answer; what follows is a retry or a failure."""
 
     flow_id: FlowID
@@ -146,8 +134,7 @@ class WorkNotCompleted:
     error: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkRetryScheduled:
+class WorkRetryScheduled(Struct, frozen=True, kw_only=True):
     """A work item waits for its next attempt; `retry_count` starts at 1."""
 
     flow_id: FlowID
@@ -158,16 +145,14 @@ class WorkRetryScheduled:
     next_retry_at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DispatchDeferred:
+class DispatchDeferred(Struct, frozen=True, kw_only=True):
     """Work of a step that was under way waits because the step is unhealthy; nothing else changes."""
 
     flow_id: FlowID
     step_id: StepID
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CompStarted:
+class CompStarted(Struct, frozen=True, kw_only=True):
     """Succeeded work of a failed step is about to be undone, for the first time or again."""
 
     flow_id: FlowID
@@ -175,8 +160,7 @@ class CompStarted:
     token: Token
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CompRetryScheduled:
+class CompRetryScheduled(Struct, frozen=True, kw_only=True):
     """Undoing got no answer and will be tried again; `retry_count` goes on from the retries of the work."""
 
     flow_id: FlowID
@@ -187,8 +171,7 @@ class CompRetryScheduled:
     next_retry_at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CompSucceeded:
+class CompSucceeded(Struct, frozen=True, kw_only=True):
     """The work was undone."""
 
     flow_id: FlowID
@@ -196,8 +179,7 @@ class CompSucceeded:
     token: Token
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CompFailed:
+class CompFailed(Struct, frozen=True, kw_only=True):
     """The work could not be undone."""
 
     flow_id: FlowID
@@ -209,22 +191,19 @@ class CompFailed:
 # ---- catalog ---------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StepRegistered:
+class StepRegistered(Struct, frozen=True, kw_only=True):
     """A step joined the catalog, in its stored form."""
 
     step: Step
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StepUpdated:
+class StepUpdated(Struct, frozen=True, kw_only=True):
     """A step's definition was replaced."""
 
     step: Step
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StepUnregistered:
+class StepUnregistered(Struct, frozen=True, kw_only=True):
     """A step left the catalog."""
 
     step_id: StepID
@@ -233,8 +212,7 @@ class StepUnregistered:
 # ---- cluster ---------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StepHealthChanged:
+class StepHealthChanged(Struct, frozen=True, kw_only=True):
     """A node sees a step's health differently than before."""
 
     node_id: NodeID
@@ -273,8 +251,7 @@ CATALOG_EVENTS: Final[tuple[type[CatalogEvent], ...]] = CatalogEvent.__args__
 CLUSTER_EVENTS: Final[tuple[type[ClusterEvent], ...]] = (StepHealthChanged,)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recorded:
+class Recorded(Struct, frozen=True, kw_only=True):
     """An event at its place in a log: `sequence` counts from 0 per stream, `at` is the time of its commit."""
 
     event: Event

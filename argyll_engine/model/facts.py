@@ -6,9 +6,10 @@ decided again.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, TypeAlias
+
+from msgspec import Struct
 
 from argyll_engine.model.attribute import ScriptConfig
 from argyll_engine.model.ids import JSONValue, Name, StepID, Token
@@ -39,8 +40,7 @@ class Scripts(Protocol):
         """(found, mapped value) of one output; not found means that the attribute is not set."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class Facts(Struct, frozen=True, kw_only=True):
     """The world as one decision sees it.
 
     `memo` is the remembered result of the call that a `StartWork` is about; None where there is none.

@@ -2,11 +2,12 @@
 """One run of a plan: its status, attribute values, executions and work items. Folding is `evolve/flow.py`."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
+
+from msgspec import Struct
 
 from argyll_engine.model.ids import FlowID, JSONValue, Name, StepID, Token
 from argyll_engine.model.plan import ExecutionPlan, InitArgs
@@ -56,8 +57,7 @@ UNREACHABLE_ERROR: Final = "required input no longer available"
 """Error of a step whose required input can no longer come. Source: the contract, execution §2.7."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AttributeValue:
+class AttributeValue(Struct, frozen=True, kw_only=True):
     """One value of an attribute; `step_id` is None for a value that came with the start."""
 
     value: JSONValue
@@ -65,8 +65,7 @@ class AttributeValue:
     step_id: StepID | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkState:
+class WorkState(Struct, frozen=True, kw_only=True):
     """One invocation of a step.
 
     `inputs` holds only what differs from the execution's inputs. `attempt` counts how often the item was
@@ -75,7 +74,7 @@ class WorkState:
     """
 
     status: WorkStatus = WorkStatus.PENDING
-    inputs: Mapping[Name, JSONValue] = field(default_factory=lambda: MappingProxyType({}))
+    inputs: Mapping[Name, JSONValue] = MappingProxyType({})
     started_at: datetime | None = None
     completed_at: datetime | None = None
     next_retry_at: datetime | None = None
@@ -94,8 +93,7 @@ class WorkState:
 NO_ITEMS: Final[WorkItems[WorkState]] = WorkItems({})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExecutionState:
+class ExecutionState(Struct, frozen=True, kw_only=True):
     """A step inside a flow; `error` of a skipped step is the reason, `unsatisfied` the outer names at fault.
 
     `work_items` are in item order. The last five fields follow from them and are kept so that a step with thousands
@@ -106,21 +104,20 @@ class ExecutionState:
     status: StepStatus = StepStatus.PENDING
     started_at: datetime | None = None
     completed_at: datetime | None = None
-    inputs: Mapping[Name, JSONValue] = field(default_factory=lambda: MappingProxyType({}))
+    inputs: Mapping[Name, JSONValue] = MappingProxyType({})
     outputs: Mapping[Name, JSONValue] | None = None
-    work_items: WorkItems[WorkState] = field(default_factory=lambda: NO_ITEMS)
+    work_items: WorkItems[WorkState] = NO_ITEMS
     error: str = ""
     unsatisfied: tuple[Name, ...] = ()
     duration_ms: int = 0
     fresh_from: int = 0
-    retrying_items: Mapping[Token, None] = field(default_factory=lambda: MappingProxyType({}))
+    retrying_items: Mapping[Token, None] = MappingProxyType({})
     active_count: int = 0
     succeeded_count: int = 0
     compensating_count: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FlowState:
+class FlowState(Struct, frozen=True, kw_only=True):
     """Everything that the events of one flow amount to.
 
     `init` is the start's initial values as given (for telling a repeated start from a different one);
@@ -134,9 +131,9 @@ class FlowState:
     status: FlowStatus = FlowStatus.ACTIVE
     completed_at: datetime | None = None
     deactivated_at: datetime | None = None
-    init: InitArgs = field(default_factory=lambda: MappingProxyType({}))
-    metadata: Mapping[str, JSONValue] = field(default_factory=lambda: MappingProxyType({}))
-    labels: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    attributes: Mapping[Name, tuple[AttributeValue, ...]] = field(default_factory=lambda: MappingProxyType({}))
-    executions: Mapping[StepID, ExecutionState] = field(default_factory=lambda: MappingProxyType({}))
+    init: InitArgs = MappingProxyType({})
+    metadata: Mapping[str, JSONValue] = MappingProxyType({})
+    labels: Mapping[str, str] = MappingProxyType({})
+    attributes: Mapping[Name, tuple[AttributeValue, ...]] = MappingProxyType({})
+    executions: Mapping[StepID, ExecutionState] = MappingProxyType({})
     error: str = ""

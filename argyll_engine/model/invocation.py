@@ -2,15 +2,15 @@
 """One call of a step, and how it ended. Calling is `invoke/`, reading an HTTP answer is `policy/outcome.py`."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from argyll_engine.model.ids import FlowID, JSONValue, Name, StepID, Token
 from argyll_engine.model.step import Step
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Invocation:
+class Invocation(Struct, frozen=True, kw_only=True):
     """A work item ready to be called.
 
     `arguments` by inner name, complete (const and meta included); `webhook_url` is empty unless the step is
@@ -27,8 +27,7 @@ class Invocation:
     traceparent: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Compensation:
+class Compensation(Struct, frozen=True, kw_only=True):
     """A succeeded work item to be undone: what it was called with, and what it gave (None for nothing)."""
 
     flow_id: FlowID
@@ -40,27 +39,23 @@ class Compensation:
     traceparent: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Succeeded:
+class Succeeded(Struct, frozen=True, kw_only=True):
     """The step answered; `outputs` are raw, None where the answer was empty or null."""
 
     outputs: Mapping[str, JSONValue] | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Accepted:
+class Accepted(Struct, frozen=True, kw_only=True):
     """An asynchronous step took the call; its webhook will bring the outcome."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NotCompleted:
+class NotCompleted(Struct, frozen=True, kw_only=True):
     """No answer, or one that says "try again"; the retry policy decides what follows."""
 
     error: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Failed:
+class Failed(Struct, frozen=True, kw_only=True):
     """The step refused for good."""
 
     error: str

@@ -6,6 +6,7 @@ The items lie in pieces. A changed map shares all pieces but one with the map it
 """
 
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import Final, Generic, Protocol, TypeVar
 
 from argyll_engine.model.ids import Token
@@ -53,6 +54,10 @@ class WorkItems(Mapping[Token, V], Generic[V]):
     def __repr__(self) -> str:
         return f"WorkItems({dict(self)})"
 
+    def states(self) -> Iterator[V]:
+        """The items without their tokens, in item order."""
+        return chain.from_iterable(self._pieces)
+
     def fresh_items(self, place: int) -> Iterator[tuple[Token, V]]:
         """Tokens and items of those that are fresh, in item order, from a place on.
 
@@ -71,10 +76,13 @@ class WorkItems(Mapping[Token, V], Generic[V]):
     def with_item(self, token: Token, item: V) -> "WorkItems[V]":
         """The same items, but for the one of this token. Raises KeyError for an unknown token."""
         place = self._places[token]
-        row, column = divmod(place, PIECE)
-        piece = self._pieces[row]
         changed: WorkItems[V] = object.__new__(WorkItems)
         changed._tokens, changed._places = self._tokens, self._places
+        if len(self._tokens) == 1:  # most steps
+            changed._pieces, changed._fresh = ((item,),), (int(item.is_fresh),)
+            return changed
+        row, column = divmod(place, PIECE)
+        piece = self._pieces[row]
         more = item.is_fresh - piece[column].is_fresh
         fresh = self._fresh
         changed._fresh = (*fresh[:row], fresh[row] + more, *fresh[row + 1 :]) if more else fresh

@@ -4,16 +4,16 @@
 Source: the contract, execution §2.3 and §2.5; X4 to X6 for inputs that can no longer be fulfilled.
 """
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from msgspec import Struct
 
 from argyll_engine.model.attribute import Collect
 from argyll_engine.model.flow import AttributeValue
 from argyll_engine.model.ids import JSONValue
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Supply:
+class Supply(Struct, frozen=True, kw_only=True):
     """What has come for an input so far.
 
     `values` in commit order, those that the gate rejects left out; `is_terminal` when every planned provider is
@@ -33,8 +33,7 @@ class Supply:
         return self.is_terminal and not self.is_broken
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fulfilled:
+class Fulfilled(Struct, frozen=True, kw_only=True):
     """An input has what it needs, since `at`; without a value the argument is left out."""
 
     at: datetime
@@ -42,13 +41,11 @@ class Fulfilled:
     value: JSONValue = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TakeDefault:
+class TakeDefault(Struct, frozen=True, kw_only=True):
     """An optional input is decided: its default, or nothing."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WaitUntil:
+class WaitUntil(Struct, frozen=True, kw_only=True):
     """An optional input is undecided until a value comes or `at` has passed."""
 
     at: datetime

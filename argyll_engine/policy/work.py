@@ -80,9 +80,9 @@ def aggregate(ex: ExecutionState) -> dict[str, JSONValue]:
     Of a single item its outputs as they are; of several, for each output a list of what the items gave, in item
     order, each beside the elements that the item stands for.
     """
-    items = ex.work_items.values()
-    if len(ex.work_items) == 1:
-        return dict(next(iter(items)).outputs or {})
+    items = tuple(ex.work_items.states())
+    if len(items) == 1:
+        return dict(items[0].outputs or {})
     outputs: dict[str, JSONValue] = {}
     for item in items:
         for name, value in (item.outputs or {}).items():

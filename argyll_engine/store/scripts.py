@@ -8,6 +8,7 @@ from hashlib import sha1
 from importlib.resources import files
 from typing import Any
 
+from msgspec import Struct
 from redis import Redis
 from redis.exceptions import NoScriptError, RedisError
 
@@ -30,8 +31,7 @@ def read_script(name: str) -> Script:
     return Script(text=text, sha=sha1(text.encode(), usedforsecurity=False).hexdigest())
 
 
-@dataclass(frozen=True, slots=True)
-class ScriptCall:
+class ScriptCall(Struct, frozen=True):
     """One run of a script. Its header says what KEYS and ARGV are."""
 
     script: Script

@@ -6,9 +6,11 @@ Each stands around another of the same port. Put there by wiring where traces ar
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, TypeVar
+
+from msgspec.structs import replace
 
 from argyll_engine.model.effects import Effect
 from argyll_engine.model.ids import FlowID, StepID, is_canary

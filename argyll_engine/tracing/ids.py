@@ -7,8 +7,9 @@ id can look its trace up. Sub-flows are part of the trace of the flow at their t
 
 import hashlib
 import re
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from argyll_engine.model.ids import CHILD_SEPARATOR, FlowID, StepID, Token, is_child, root_of
 
@@ -21,8 +22,7 @@ _TRACEPARENT: Final = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """A span as others refer to it: its trace and its own id, both positive integers, and its flags."""
 
     trace_id: int

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from kombu.log import get_logger
+from msgspec import Struct
 from redis import Redis
 from redis.exceptions import NoScriptError, RedisError, ResponseError
 
@@ -26,8 +27,7 @@ MOVED_AT_ONCE: Final = 256
 log = get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(Struct, frozen=True):
     """One entry as it was read."""
 
     queue: str

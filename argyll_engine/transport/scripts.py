@@ -8,6 +8,7 @@ from hashlib import sha1
 from importlib.resources import files
 from typing import Any
 
+from msgspec import Struct
 from redis import Redis
 from redis.client import Pipeline
 from redis.exceptions import NoScriptError
@@ -31,8 +32,7 @@ def read_script(name: str) -> Script:
     return Script(text=text, sha=sha1(text.encode(), usedforsecurity=False).hexdigest())
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """One run of a script; the header of the script says what keys and arguments are."""
 
     name: str

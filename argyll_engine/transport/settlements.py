@@ -10,9 +10,9 @@ import threading
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Final
 
+from msgspec import Struct
 from redis.client import Pipeline
 
 from argyll_engine.transport import scripts
@@ -22,8 +22,7 @@ from argyll_engine.transport.wire import GROUP, tag_of
 RING: Final = b"!"
 
 
-@dataclass(frozen=True, slots=True)
-class Settlement:
+class Settlement(Struct, frozen=True):
     """One message is done (`again` false, no `reason`), goes back into its queue, or is a dead letter."""
 
     queue: str

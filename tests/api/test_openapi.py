@@ -2,7 +2,7 @@
 """The document of the API says what is there: every route, every member of every answer, and examples that hold."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass, replace
 from datetime import UTC, datetime
 from enum import Enum
@@ -11,6 +11,7 @@ from types import NoneType, UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
 import pytest
+from msgspec import Struct
 from openapi_spec_validator import validate
 
 from argyll_api.app import create_app
@@ -158,14 +159,16 @@ def full(hint: Any, levels: int = 6) -> Any:
     if isinstance(hint, type) and issubclass(hint, Enum):
         return next(iter(hint))
     if is_dataclass(hint):
-        return _full_dataclass(hint, levels)
+        return _full(hint, levels, [member.name for member in fields(hint) if member.init])
+    if isinstance(hint, type) and issubclass(hint, Struct):
+        return _full(hint, levels, hint.__struct_fields__)
     plain = {int: 1, bool: True, datetime: AT, NoneType: None, Any: 1}
     return plain.get(hint, "x")
 
 
-def _full_dataclass(cls: Any, levels: int) -> Any:
+def _full(cls: Any, levels: int, members: Iterable[str]) -> Any:
     hints = get_type_hints(cls)
-    values = {member.name: full(hints[member.name], levels - 1) for member in fields(cls) if member.init}
+    values = {name: full(hints[name], levels - 1) for name in members}
     if "metadata" in values:
         values["metadata"] = PARENT
     if cls is AttributeSpec:

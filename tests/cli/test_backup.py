@@ -4,7 +4,6 @@
 import gzip
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import pytest
 from boto3.session import Session
 from click.testing import CliRunner, Result
 from moto.server import ThreadedMotoServer
+from msgspec.structs import replace
 from redis import Redis
 
 from argyll_api.cli import main
@@ -190,7 +190,7 @@ def _ended() -> Scenario:
 
 
 def _named(recorded: Recorded, flow_id: str, labels: dict[str, str] | None) -> Recorded:
-    event = replace(recorded.event, flow_id=FlowID(flow_id))  # type: ignore[call-arg]
+    event = replace(recorded.event, flow_id=FlowID(flow_id))
     if isinstance(event, FlowStarted):
         event = replace(event, labels=labels or {})
     return replace(recorded, event=event)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from msgspec import structs
 from redis import Redis
 
 from argyll_engine.model.digest import EndedFlow, FlowDigest, KeptFlow, ObjectPlace, RestoredFlow, SeenFlow
@@ -354,7 +355,7 @@ def test_a_running_flow_is_not_erased(backend: Backend) -> None:
 def _reused(backend: Backend) -> None:
     """The id is that of another flow, as long as the one before."""
     assert backend.archive.erase(_seen(backend, A), {"what": "erased"})
-    commit = replace(a_commit("a", index=an_index("a", "completed")), events=(b"1", b"2", b"3"))
+    commit = structs.replace(a_commit("a", index=an_index("a", "completed")), events=(b"1", b"2", b"3"))
     commit_one(backend.store, commit)
 
 

@@ -4,7 +4,6 @@
 import base64
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from uuid import UUID
 
 import pytest
 from celery import Celery
+from msgspec.structs import replace
 from redis import Redis
 
 from argyll_engine.config import EngineConfig, RedisConfig

@@ -3,12 +3,12 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from celery import Celery
+from msgspec.structs import replace
 from redis import Redis
 
 from argyll_engine.config import EngineConfig

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is stored comes back as it was: events, snapshots."""
 
-from dataclasses import replace
-
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from argyll_engine.codec import decode_recorded, encode_recorded, flow_from_snapshot, flow_to_snapshot
 from argyll_engine.model.flow import AttributeValue

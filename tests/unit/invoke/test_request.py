@@ -5,6 +5,7 @@ import json
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from argyll_engine.invoke.request import HttpRequest, build_compensation, build_request, redirected
 from argyll_engine.model.invocation import Compensation, Failed, Invocation
@@ -99,7 +100,7 @@ def test_a_missing_placeholder() -> None:
 def test_a_step_without_an_endpoint() -> None:
     """A step that says no URL cannot be called."""
     invocation = an_invocation()
-    without = replace(invocation, step=replace(invocation.step, http=None))
+    without = structs.replace(invocation, step=replace(invocation.step, http=None))
     assert Failed(error="step has no endpoint") == build_request(without, "bare")
 
 

@@ -3,6 +3,8 @@
 
 from dataclasses import replace
 
+from msgspec import structs
+
 from argyll_engine.metrics.flows import count_flow_events
 from argyll_engine.metrics.instruments import FLOWS_STARTED
 from argyll_engine.model.events import FlowCompleted, FlowStarted, Recorded, StepCompleted
@@ -81,7 +83,9 @@ def test_a_canary_is_counted_nowhere():
     state = workshop.engine.queries.flow(workshop.start([STEP], [STEP.id]))
     started = FlowStarted(flow_id=FlowID(CANARY_PREFIX + "1"), plan=state.plan, init={})
     with growth() as grown:
-        count_flow_events([(replace(state, id=started.flow_id), [Recorded(event=started, sequence=0, at=START)])])
+        count_flow_events(
+            [(structs.replace(state, id=started.flow_id), [Recorded(event=started, sequence=0, at=START)])]
+        )
     assert 0.0 == grown.of("argyll_flows_started_total", kind="child")
     assert 0.0 == grown.of("argyll_flows_started_total", kind="root")
 

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which spans committed events come to."""
 
-from dataclasses import replace
 from datetime import timedelta
+
+from msgspec.structs import replace
 
 from argyll_engine.model.flow import FlowState
 from argyll_engine.model.ids import FlowID, StepID
