@@ -11,6 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from msgspec import Struct
+
 from argyll_engine import log
 from argyll_engine.codec import catalog_to_json, cluster_to_json, flow_state_to_json
 from argyll_engine.codec.frames import EventFrame, Subscribe, event_frame, quoted, state_item, subscribed_frame
@@ -34,12 +36,11 @@ TURN_SECONDS: Final = 0.01
 _log = log.get(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Framed:
-    """A run of events with their frames."""
+class Framed(Struct, frozen=True):
+    """A run of events with their frames; None for those that nobody wants."""
 
     run: Run
-    frames: tuple[EventFrame, ...]
+    frames: tuple[EventFrame | None, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +94,7 @@ class Subscription:
             self._waiting.append(framed)
             return
         skipped, types = self._skipped(framed.run), self.wanted.event_types
-        fresh = framed.frames[skipped:]
+        fresh = [frame for frame in framed.frames[skipped:] if frame is not None]
         frames = [frame.addressed(self.sub_id) for frame in fresh if not types or frame.type in types]
         if frames:
             self.send(frames)
@@ -154,7 +155,7 @@ class Switchboard:
             if not subs:
                 self._below.pop(path, None)
         if not was_waiting:
-            self._hub.detach(sub.paths)
+            self._hub.detach(sub.paths, sub.wanted.event_types)
 
     async def has_ended(self, flow_id: FlowID) -> bool:
         """Whether a flow is completed or failed, even if some of its work still goes on.
@@ -172,11 +173,11 @@ class Switchboard:
 
     def _load(self, sub: Subscription) -> _Opened:
         """Attaches first and reads states after, so that no event falls between. In a thread."""
-        attachment = self._hub.attach(sub.paths)
+        attachment = self._hub.attach(sub.paths, sub.wanted.event_types)
         try:
             items, sequences = self._states(sub.wanted.paths) if sub.wanted.with_state else ((), {})
         except BaseException:
-            self._hub.detach(sub.paths)
+            self._hub.detach(sub.paths, sub.wanted.event_types)
             raise
         return _Opened(attachment=attachment, items=items, next_sequences=sequences)
 
@@ -217,7 +218,7 @@ class Switchboard:
             _log.warning("subscription_failed", reason=str(error), error=type(error).__name__)
             sub.drop()
         elif sub.is_closed:
-            self._hub.detach(sub.paths)
+            self._hub.detach(sub.paths, sub.wanted.event_types)
         else:
             sub.begin(done.result())
             begun()
@@ -238,25 +239,29 @@ class Switchboard:
             _drop(self._below.get(stream_id, {}))
         turn_ends = asyncio.get_running_loop().time() + TURN_SECONDS
         for run in delivery.runs:
-            framed = self._framed(run)
+            subs = self._subscribers(run.stream_id)
+            framed = self._framed(run, subs)
             if framed is None:
                 continue
-            for sub in self._subscribers(run.stream_id):
+            for sub in subs:
                 sub.take(framed)
                 if asyncio.get_running_loop().time() > turn_ends:
                     await asyncio.sleep(0)
                     turn_ends = asyncio.get_running_loop().time() + TURN_SECONDS
 
-    def _framed(self, run: Run) -> Framed | None:
-        """The run with its frames; None when nobody is there any more, or an event cannot be read."""
-        if not any(path in self._below for path in paths_above(run.stream_id)):
+    def _framed(self, run: Run, subs: Sequence[Subscription]) -> Framed | None:
+        """The run with the frames that some of these want; None without any of them, or if an event cannot be read."""
+        if not subs:
             return None
-        first = run.first_sequence
+        stream_id, first = run.stream_id, run.first_sequence
+        types = frozenset[str]().union(*(sub.wanted.event_types for sub in subs))
+        if not all(sub.wanted.event_types for sub in subs):
+            types = frozenset()  # somebody wants all
         try:
-            frames = tuple(event_frame(run.stream_id, first + i, raw) for i, raw in enumerate(run.events))
+            frames = tuple(event_frame(stream_id, first + i, raw, types) for i, raw in enumerate(run.events))
         except UndecodableEventError as exc:
             _log.error("event_not_sent", reason=str(exc))
-            _drop(self._subscribers(run.stream_id))
+            _drop(subs)
             return None
         return Framed(run, frames)
 

@@ -20,7 +20,7 @@ from typing import Final, Generic, TypeAlias, TypeVar
 
 from msgspec import Struct, field
 
-from argyll_engine.codec import encode_recorded
+from argyll_engine.codec import encode_recorded, type_of
 from argyll_engine.errors import ArgyllError, BrokenError, TransientError
 from argyll_engine.model.commands import Command
 from argyll_engine.model.effects import Effect
@@ -256,7 +256,8 @@ class Executor(Generic[S]):
             stream_id=work.stream_id,
             expected_sequence=work.projection.next_sequence,
             mark=work.projection.mark,
-            events=tuple(encode_recorded(work.stream_id, recorded) for recorded in work.events),
+            events=tuple([encode_recorded(work.stream_id, recorded) for recorded in work.events]),
+            event_types=frozenset([type_of(recorded.event) for recorded in work.events]),
             index=self._aggregate.index(state, work.events),
             due_at_ms=self._aggregate.due_at_ms(state, now) if work.events else None,
             entries=self._dispatcher.seal(work.messages),

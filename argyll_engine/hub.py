@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
+from msgspec import Struct
+
 from argyll_engine import log
 from argyll_engine.errors import ArgyllError
 from argyll_engine.model.ids import StreamID, is_canary
@@ -23,8 +25,7 @@ RETRY_SECONDS: Final = 0.5
 _log = log.get(__name__)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
+class Run(Struct, frozen=True, kw_only=True):
     """Consecutive events of one stream, as stored. Positions of one feed are in order; `feed` is its number."""
 
     feed: int
@@ -34,8 +35,7 @@ class Run:
     events: tuple[bytes, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Delivery:
+class Delivery(Struct, frozen=True, kw_only=True):
     """What watchers of a feed get next, in order.
 
     Args:
@@ -53,9 +53,11 @@ class Delivery:
 
 Listener: TypeAlias = Callable[[Delivery], None]
 
+ANY: Final = frozenset[str]()
+"""Events of all types."""
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attachment:
+
+class Attachment(Struct, frozen=True, kw_only=True):
     """Where a watch begins.
 
     Args:
@@ -97,10 +99,11 @@ class Hub:
         for reader, _ in self._readers:
             reader.listener = listener
 
-    def attach(self, paths: Sequence[StreamID]) -> Attachment:
+    def attach(self, paths: Sequence[StreamID], event_types: frozenset[str] = ANY) -> Attachment:
         """Watch all streams below these paths from now on; `()` is the path above all.
 
-        It asks the stores, so call it where waiting is allowed. End it with `detach` and the same paths.
+        Commits without an event of these types may be left out, and others come whole. It asks the stores, so call it
+        where waiting is allowed. End it with `detach` and the same arguments.
 
         Raises:
             StoreUnavailableError: Nothing is watched then.
@@ -110,20 +113,20 @@ class Hub:
         begun: list[tuple[_Reader, list[StreamID]]] = []
         try:
             for reader, own in self._shares(paths):
-                after[reader.number], sequences = reader.attach(own)
+                after[reader.number], sequences = reader.attach(own, event_types)
                 begun.append((reader, own))
                 # where several feeds may have a stream, it is in the one that knows events of it
                 named |= {stream_id: max(end, named.get(stream_id, 0)) for stream_id, end in sequences.items()}
         except BaseException:
             for reader, own in begun:
-                reader.detach(own)
+                reader.detach(own, event_types)
             raise
         return Attachment(after=MappingProxyType(after), next_sequences=MappingProxyType(named))
 
-    def detach(self, paths: Sequence[StreamID]) -> None:
+    def detach(self, paths: Sequence[StreamID], event_types: frozenset[str] = ANY) -> None:
         """End a watch. Never waits for a store."""
         for reader, own in self._shares(paths):
-            reader.detach(own)
+            reader.detach(own, event_types)
 
     def stop(self) -> None:
         """End all readers, each when it next looks around."""
@@ -157,11 +160,11 @@ def _ignore(_: Delivery) -> None:
 class _Watched:
     """What is watched, guarded by the reader's lock.
 
-    `reached` holds, for each named stream, the sequence after the last event that was handed over or that was there
-    when the watch began.
+    `wanted` counts who wants which types of events below a path. `reached` holds, for each named stream, the sequence
+    after the last event that was handed over or that was there when the watch began.
     """
 
-    paths: Counter[StreamID] = field(default_factory=Counter)
+    wanted: dict[StreamID, Counter[frozenset[str]]] = field(default_factory=dict)
     reached: dict[StreamID, int] = field(default_factory=dict)
 
 
@@ -181,17 +184,20 @@ class _Reader:
 
     # ---- watching --------------------------------------------------------------------------------
 
-    def attach(self, paths: Sequence[StreamID]) -> tuple[FeedPosition, dict[StreamID, int]]:
+    def attach(
+        self, paths: Sequence[StreamID], event_types: frozenset[str]
+    ) -> tuple[FeedPosition, dict[StreamID, int]]:
         """Watch these paths; the newest position before, and what their streams reach to."""
         with self._opening:
             with self._turn:
-                self._watched.paths.update(paths)
+                for path in paths:
+                    self._watched.wanted.setdefault(path, Counter())[event_types] += 1
                 is_reading = self._is_reading
             try:
                 named = [path for path in paths if is_named(path)]
                 end = self._feed.end(named)
             except BaseException:
-                self.detach(paths)
+                self.detach(paths, event_types)
                 raise
             sequences = dict(zip(named, end.next_sequences, strict=True))
             with self._turn:
@@ -201,14 +207,14 @@ class _Reader:
                     self._begin(end.position)
         return end.position, sequences
 
-    def detach(self, paths: Sequence[StreamID]) -> None:
+    def detach(self, paths: Sequence[StreamID], event_types: frozenset[str]) -> None:
         """Take one watch off these paths."""
         with self._turn:
             watched = self._watched
-            watched.paths.subtract(paths)
             for path in paths:
-                if watched.paths[path] <= 0:
-                    del watched.paths[path]
+                watched.wanted[path] -= Counter([event_types])
+                if not watched.wanted[path]:
+                    del watched.wanted[path]
                     watched.reached.pop(path, None)
 
     def stop(self) -> None:
@@ -247,7 +253,7 @@ class _Reader:
     def _has_watchers(self) -> bool:
         """True as soon as something is watched; False at the end."""
         with self._turn:
-            if not self._watched.paths:
+            if not self._watched.wanted:
                 self._is_reading = False
             self._turn.wait_for(lambda: self._is_reading or self._is_stopping)
             return not self._is_stopping
@@ -262,21 +268,22 @@ class _Reader:
             _log.warning("feed_trimmed")
             self._look_back(is_whole=False)
         gone = frozenset(note.stream_id for note in reading.notes if note.first_sequence >= ERASED_SEQUENCE)
-        erased = frozenset(stream_id for stream_id in gone if stream_id in self._watched.paths)
+        erased = frozenset(stream_id for stream_id in gone if stream_id in self._watched.wanted)
         if erased:
             self._hand_over(Delivery(runs=(), erased=erased))
         added = [note for note in reading.notes if note.first_sequence < ERASED_SEQUENCE]
-        notes = [note for note in added if self._is_watched(note.stream_id)]
+        notes = [note for note in added if self._is_watched(note)]
         if notes:
             self._hand_over(self._delivery(notes))
         if reading.notes:
             self._position = reading.notes[-1].position
 
-    def _is_watched(self, stream_id: StreamID) -> bool:
-        if is_canary(stream_id[-1]):
+    def _is_watched(self, note: Note) -> bool:
+        if is_canary(note.stream_id[-1]):
             return False
-        paths = self._watched.paths
-        return any(path in paths for path in paths_above(stream_id))
+        with self._turn:
+            wanted = [types for path in paths_above(note.stream_id) for types in self._watched.wanted.get(path, ())]
+        return any(not types or not note.event_types or types & note.event_types for types in wanted)
 
     def _delivery(self, notes: Sequence[Note]) -> Delivery:
         """The events that these notes speak of, in the order of the notes; each log is read once."""

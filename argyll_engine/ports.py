@@ -6,7 +6,6 @@ Long because it is the list of all seams, and every part has a few lines.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
@@ -134,6 +133,7 @@ class Commit(Struct, frozen=True, kw_only=True):
         expected_sequence: number of events that the decision saw.
         mark: how the last event that the decision saw begins (see LoadRequest); empty if that is not known.
         events: encoded envelopes, the first at `expected_sequence`. May be empty: then only the rest happens.
+        event_types: the types of the events, each once, for the feed; empty if they are not known.
         index: change of status in the flow index.
         due_at_ms: when the recovery sweep should look at the flow (Unix ms), 0 = never again, None = unchanged.
         entries: messages for the broker's queues on the same Redis.
@@ -145,6 +145,7 @@ class Commit(Struct, frozen=True, kw_only=True):
     stream_id: StreamID
     expected_sequence: int
     events: tuple[bytes, ...]
+    event_types: frozenset[str] = frozenset()
     mark: bytes = b""
     index: IndexChange | None = None
     due_at_ms: int | None = None
@@ -200,37 +201,35 @@ ERASED_SEQUENCE: Final = 2**40
 """Where no log has an event: the note of one says that the stream was erased, so that its next event is another's."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Note:
+class Note(Struct, frozen=True, kw_only=True):
     """Says that a commit has appended the events from `first_sequence` to before `next_sequence` to a stream.
 
-    From `ERASED_SEQUENCE` on it says instead that the stream was erased.
+    From `ERASED_SEQUENCE` on it says instead that the stream was erased. `event_types` are the types of the events,
+    empty if they are not known.
     """
 
     position: FeedPosition
     stream_id: StreamID
     first_sequence: int
     next_sequence: int
+    event_types: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class Reading(Struct, frozen=True, kw_only=True):
     """Notes in the order of their commits; without `is_whole`, older ones may have been trimmed unread."""
 
     notes: tuple[Note, ...]
     is_whole: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FeedEnd:
+class FeedEnd(Struct, frozen=True, kw_only=True):
     """The position of the newest note, and what each stream asked for reaches to, read after it."""
 
     position: FeedPosition
     next_sequences: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LogRange:
+class LogRange(Struct, frozen=True, kw_only=True):
     """The events of a stream from `first_sequence` to before `next_sequence`."""
 
     stream_id: StreamID

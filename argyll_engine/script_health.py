@@ -31,7 +31,8 @@ class ScriptHealth:
         """A run of a step's script ended with this error, or empty for a success. Raises nothing: it is only news."""
         status = HealthStatus.UNHEALTHY if error else HealthStatus.HEALTHY
         try:
-            if (self._view.of(step_id) or UNREPORTED) == StepHealth(status=status, error=error):
+            known = self._view.of(step_id) or UNREPORTED
+            if known.status is status and known.error == error:
                 return
             command = ReportHealth(node_id=self._view.node_id, step_id=step_id, status=status, error=error)
             done = self._cluster.execute_one(Request(stream_id=CLUSTER_STREAM, command=command))

@@ -3,7 +3,7 @@
 
 from argyll_engine.codec.cursors import cursor_from_text, cursor_to_text
 from argyll_engine.codec.digests import digest_from_text, digest_to_json, digest_to_text
-from argyll_engine.codec.events import decode_recorded, encode_recorded
+from argyll_engine.codec.events import decode_recorded, encode_recorded, type_of
 from argyll_engine.codec.plans import plan_from_json, plan_to_json
 from argyll_engine.codec.snapshots import (
     catalog_from_snapshot,
@@ -44,4 +44,5 @@ __all__ = [
     "step_to_json",
     "time_from_json",
     "time_to_json",
+    "type_of",
 ]

@@ -225,6 +225,11 @@ CODECS: Final[dict[type[Event], EventCodec]] = {
 _READERS: Final = {codec.name: codec.read for codec in CODECS.values()}
 
 
+def type_of(event: Event) -> str:
+    """The wire name of the type of an event."""
+    return CODECS[type(event)].name
+
+
 def encode_recorded(stream_id: StreamID, recorded: Recorded, upcasts: Upcasts = UPCASTS) -> bytes:
     """The envelope of an event, as stored and as served."""
     event = recorded.event

@@ -50,6 +50,10 @@ class _Fields(msgspec.Struct):
     include_state: bool | None = None
 
 
+class _Kind(msgspec.Struct):
+    type: str
+
+
 class _Envelope(msgspec.Struct):
     timestamp: datetime
     type: str
@@ -61,10 +65,10 @@ class _Envelope(msgspec.Struct):
 _messages = msgspec.json.Decoder(_Message)
 _fields = msgspec.json.Decoder(_Fields)
 _envelopes = msgspec.json.Decoder(_Envelope)
+_kinds = msgspec.json.Decoder(_Kind)
 
 
-@dataclass(frozen=True, slots=True)
-class EventFrame:
+class EventFrame(msgspec.Struct, frozen=True):
     """An event as sockets see it, but for the subscription that it is sent to."""
 
     type: str
@@ -101,9 +105,13 @@ def quoted(text: str) -> bytes:
     return encode(text)
 
 
-def event_frame(stream_id: StreamID, sequence: int, envelope: bytes) -> EventFrame:
-    """A stored event for sockets. Raises UndecodableEventError."""
+def event_frame(
+    stream_id: StreamID, sequence: int, envelope: bytes, types: frozenset[str] = frozenset()
+) -> EventFrame | None:
+    """A stored event for sockets; None for one that is of none of these types. Raises UndecodableEventError."""
     try:
+        if types and _kinds.decode(envelope).type not in types:
+            return None
         event = _envelopes.decode(envelope)
     except (msgspec.DecodeError, UnicodeDecodeError) as exc:
         raise UndecodableEventError(":".join(stream_id), sequence, str(exc)) from exc

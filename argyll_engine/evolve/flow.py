@@ -51,11 +51,11 @@ from argyll_engine.model.work_items import WorkItems
 SILENT: Final = frozenset({CompStarted, DispatchDeferred})
 """Events that leave the time of the last update alone."""
 
-COUNTS: Final = (
-    ("active_count", WorkStatus.ACTIVE),
-    ("succeeded_count", WorkStatus.SUCCEEDED),
-    ("compensating_count", WorkStatus.COMPENSATING),
-)
+COUNTS: Final = {
+    WorkStatus.ACTIVE: "active_count",
+    WorkStatus.SUCCEEDED: "succeeded_count",
+    WorkStatus.COMPENSATING: "compensating_count",
+}
 """Fields of an execution that count its items of one status."""
 
 
@@ -120,10 +120,11 @@ class FlowDraft:
         if (token in ex.retrying_items) != (is_pending and after.attempt > 0):
             retrying = fields["retrying_items"] = self._owned_copy(ex.retrying_items)
             retrying.pop(token) if token in retrying else retrying.setdefault(token)
-        for name, status in COUNTS:
-            change = (after.status is status) - (before.status is status)
-            if change:
-                fields[name] = getattr(ex, name) + change
+        if before.status is not after.status:
+            for status, change in ((before.status, -1), (after.status, 1)):
+                name = COUNTS.get(status)
+                if name:
+                    fields[name] = getattr(ex, name) + change
         return fields
 
     def add_value(self, event: AttributeSet, at: datetime) -> None:

@@ -12,6 +12,7 @@ from redis import Redis
 
 from argyll_engine.model.ids import StreamID
 from argyll_engine.ports import FeedEnd, FeedPosition, LogRange, Note, Reading
+from argyll_engine.round_trip import ask_all
 from argyll_engine.store.connect import translated
 from argyll_engine.store.keys import Keys
 from argyll_engine.store.scripts import ScriptCall, ScriptRunner, read_script
@@ -55,7 +56,8 @@ class RedisFeed:
         """
         key = self._keys.feed()
         with translated(self._name):
-            found: Any = self._client.xread({key: "{}-{}".format(*after)}, NOTES_AT_ONCE, max(patience_ms, 1))
+            wait = ("COUNT", NOTES_AT_ONCE, "BLOCK", max(patience_ms, 1))
+            (found,) = ask_all(self._client, [("XREAD", *wait, "STREAMS", key, "{}-{}".format(*after))])
             notes = tuple(_note(*entry) for _, entries in found or () for entry in entries)
             if len(notes) < NOTES_AT_ONCE:
                 return Reading(notes=notes)
@@ -76,7 +78,8 @@ def _position(entry_id: bytes) -> FeedPosition:
     return int(milliseconds), int(number)
 
 
-def _note(entry_id: bytes, fields: dict[bytes, bytes]) -> Note:
+def _note(entry_id: bytes, members: Sequence[bytes]) -> Note:
+    fields = dict(zip(members[::2], members[1::2], strict=True))
     kind, colon, rest = fields[b"stream"].decode().partition(":")
     first = int(fields[b"first"])
     return Note(
@@ -84,4 +87,5 @@ def _note(entry_id: bytes, fields: dict[bytes, bytes]) -> Note:
         stream_id=(kind, rest) if colon else (kind,),
         first_sequence=first,
         next_sequence=first + int(fields[b"count"]),
+        event_types=frozenset(fields.get(b"types", b"").decode().split()),
     )

@@ -97,12 +97,19 @@ class MemoryBackend:
     audit: list[AuditRecord] = field(default_factory=list)
     former_objects: dict[FlowID, list[ObjectPlace]] = field(default_factory=dict)
 
-    def note(self, stream_id: StreamID, first_sequence: int, next_sequence: int) -> None:
+    def note(
+        self, stream_id: StreamID, first_sequence: int, next_sequence: int, event_types: frozenset[str] = frozenset()
+    ) -> None:
         """Leave a note in the feed; the caller holds the lock."""
         self.note_count += 1
-        position = (self.note_count, 0)
         self.feed.append(
-            Note(position=position, stream_id=stream_id, first_sequence=first_sequence, next_sequence=next_sequence)
+            Note(
+                position=(self.note_count, 0),
+                stream_id=stream_id,
+                first_sequence=first_sequence,
+                next_sequence=next_sequence,
+                event_types=event_types,
+            )
         )
         del self.feed[: -self.feed_max_length]
         self.lock.notify_all()
@@ -176,7 +183,7 @@ class MemoryEventStore:
             if commit.events:
                 self._backend.logs[commit.stream_id] = log
                 log.events += commit.events
-                self._backend.note(commit.stream_id, expected, log.next_sequence)
+                self._backend.note(commit.stream_id, expected, log.next_sequence, commit.event_types)
             self._apply(commit)
             return Committed(next_sequence=log.next_sequence)
 

@@ -170,6 +170,7 @@ class RedisEventStore:
             self._feed_max_length,
             self._deliveries.group if self._deliveries else "",
             commit.mark,
+            " ".join(commit.event_types),
             *commit.events,
             *(part for claim in commit.claims for part in (claim.token, claim.worker_id)),
             *commit.released,

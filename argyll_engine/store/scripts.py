@@ -13,6 +13,7 @@ from redis import Redis
 from redis.exceptions import NoScriptError, RedisError
 
 from argyll_engine.errors import BrokenError
+from argyll_engine.round_trip import Command, ask, ask_at_once
 from argyll_engine.store.connect import our_error, translated
 
 
@@ -66,12 +67,10 @@ class ScriptRunner:
         return answers
 
     def _send(self, calls: Sequence[ScriptCall], texts: Sequence[str], at_once: bool) -> list[Any]:
-        pipeline = self._client.pipeline(transaction=at_once)
-        for text in texts:
-            pipeline.script_load(text)
-        for call in calls:
-            pipeline.evalsha(call.script.sha, len(call.keys), *call.keys, *call.args)
-        return pipeline.execute(raise_on_error=False)[len(texts) :]
+        commands: list[Command] = [("SCRIPT", "LOAD", text) for text in texts]
+        commands += [("EVALSHA", call.script.sha, len(call.keys), *call.keys, *call.args) for call in calls]
+        answers = ask_at_once(self._client, commands) if at_once else ask(self._client, commands)
+        return answers[len(texts) :]
 
     def _raise_worst(self, answers: Sequence[Any]) -> None:
         """Every answer was read; an outage goes before a refusal, as it is then right to repeat all."""

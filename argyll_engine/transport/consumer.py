@@ -16,6 +16,7 @@ from msgspec import Struct
 from redis import Redis
 from redis.exceptions import NoScriptError, RedisError, ResponseError
 
+from argyll_engine.round_trip import Command, ask, ask_all
 from argyll_engine.transport import scripts
 from argyll_engine.transport.options import Options
 from argyll_engine.transport.settlements import Settlement, Settlements
@@ -95,10 +96,7 @@ class Consumer:
         for delivery in self.ready:
             (gone if delivery.queue == queue else kept).append(delivery)
         self.ready = kept
-        with self._client.pipeline(transaction=False) as pipeline:
-            for delivery in gone:
-                scripts.add(pipeline, _untouched(self._keys, delivery))
-            pipeline.execute()
+        ask_all(self._client, [scripts.command(_untouched(self._keys, delivery)) for delivery in gone])
 
     def seconds_until_due(self) -> float | None:
         """How long until a message that waits is due, as far as known."""
@@ -190,11 +188,7 @@ class Consumer:
             scripts.run(self._client, scripts.Call("release", keys, [GROUP, self.name, 1]))
 
     def _send(self, settlements: list[Settlement], call: scripts.Call | None) -> Any:
-        with self._client.pipeline(transaction=False) as pipeline:
-            self.settlements.write(pipeline, settlements)
-            if call is not None:
-                scripts.add(pipeline, call)
-            answers = pipeline.execute(raise_on_error=False)
+        answers = ask(self._client, _followed_by(self.settlements.commands(settlements), call))
         faults = [answer for answer in answers if isinstance(answer, Exception)]
         if not faults:
             return answers[-1] if call is not None else None
@@ -208,11 +202,7 @@ class Consumer:
             self._client.script_load(scripts.read_script(name).text)
         for queue in self.queues:
             self._declare(queue)
-        with self._client.pipeline(transaction=False) as pipeline:
-            self.settlements.write(pipeline, settlements)
-            if call is not None:
-                scripts.add(pipeline, call)
-            answers = pipeline.execute()
+        answers = ask_all(self._client, _followed_by(self.settlements.commands(settlements), call))
         return answers[-1] if call is not None else None
 
     def _mend(self, exc: ResponseError) -> None:
@@ -315,6 +305,10 @@ def _untouched(keys: Keys, delivery: Delivery) -> scripts.Call:
     """Gives a message back that nobody has seen."""
     places = [keys.returned(delivery.queue), keys.dead(delivery.queue), delivery.stream]
     return scripts.Call("settle", places, [GROUP, delivery.entry_id, 0, "", 0])
+
+
+def _followed_by(commands: list[Command], call: scripts.Call | None) -> list[Command]:
+    return commands if call is None else [*commands, scripts.command(call)]
 
 
 def _flat(fields: dict[bytes, bytes]) -> list[bytes]:

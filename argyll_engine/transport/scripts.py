@@ -10,8 +10,9 @@ from typing import Any
 
 from msgspec import Struct
 from redis import Redis
-from redis.client import Pipeline
 from redis.exceptions import NoScriptError
+
+from argyll_engine.round_trip import Command
 
 Argument = str | bytes | int
 
@@ -40,9 +41,9 @@ class Call(Struct, frozen=True):
     args: Sequence[Argument]
 
 
-def add(pipeline: Pipeline, call: Call) -> None:
-    """Put a run of a script into a pipeline."""
-    pipeline.evalsha(read_script(call.name).sha, len(call.keys), *call.keys, *call.args)
+def command(call: Call) -> Command:
+    """A run of a script that Redis knows."""
+    return ("EVALSHA", read_script(call.name).sha, len(call.keys), *call.keys, *call.args)
 
 
 def run(client: Redis, call: Call) -> Any:

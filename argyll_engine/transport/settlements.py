@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from typing import Final
 
 from msgspec import Struct
-from redis.client import Pipeline
 
+from argyll_engine.round_trip import Command
 from argyll_engine.transport import scripts
 from argyll_engine.transport.options import Options
 from argyll_engine.transport.wire import GROUP, tag_of
@@ -122,17 +122,18 @@ class Settlements:
         """They were not sent after all, or nobody knows; all of them may be sent twice."""
         self._waiting.extendleft(reversed(settlements))
 
-    def write(self, pipeline: Pipeline, settlements: list[Settlement]) -> None:
-        """Put them into a pipeline: finished ones of a stream together, each other one as a script."""
+    def commands(self, settlements: list[Settlement]) -> list[Command]:
+        """What tells Redis of them: finished ones of a stream together, each other one as a script."""
+        told: list[Command] = []
         done: defaultdict[str, list[str]] = defaultdict(list)
         for settlement in settlements:
             if settlement.again or settlement.reason:
-                scripts.add(pipeline, self._script(settlement))
+                told.append(scripts.command(self._script(settlement)))
             else:
                 done[settlement.stream].append(settlement.entry_id)
         for stream, entry_ids in done.items():
-            pipeline.xack(stream, GROUP, *entry_ids)
-            pipeline.xdel(stream, *entry_ids)
+            told += (("XACK", stream, GROUP, *entry_ids), ("XDEL", stream, *entry_ids))
+        return told
 
     def _script(self, settlement: Settlement) -> scripts.Call:
         keys = self._options.keys

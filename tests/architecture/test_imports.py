@@ -56,6 +56,7 @@ ENGINE = (
     Rule("durations"),
     Rule("clock"),
     Rule("progress"),
+    Rule("round_trip", (), ("hiredis", "redis")),
     Rule("metrics.processes"),
     Rule("metrics.signs", ("log",)),
     Rule("metrics.*", ("log", "model"), ("prometheus_client",)),
@@ -126,10 +127,10 @@ ENGINE = (
     Rule("dispatch", (*ADAPTER, "transport"), ("celery", "kombu")),
     Rule("transport.wire", (), ("kombu", "msgspec")),
     Rule("transport.message", (), ("kombu", "msgspec")),
-    Rule("transport*", (), ("kombu", "redis")),  # for any Celery application; knows nothing of the engine
+    Rule("transport*", ("round_trip",), ("kombu", "redis")),  # for any Celery application; knows nothing of the engine
     Rule("store.metered", (*ADAPTER, "metrics", "progress"), ("prometheus_client",)),
     Rule("store.redis", (*ADAPTER, "read_along"), ("redis",)),
-    Rule("store.*", ADAPTER, ("redis",)),
+    Rule("store.*", (*ADAPTER, "round_trip"), ("redis",)),
     Rule("scripting.ale.*"),  # a language of its own, which knows nothing of the engine
     Rule("scripting.lua", ADAPTER, ("lupa",)),
     Rule("scripting.jpath_regex", ADAPTER, ("re2",)),

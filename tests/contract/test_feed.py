@@ -50,6 +50,14 @@ def test_each_commit_is_noted_in_order(backend: Backend) -> None:
     assert sorted(set(positions)) == positions
 
 
+def test_a_note_names_the_types_of_its_events(backend: Backend) -> None:
+    """Where the commit does; else nobody knows them."""
+    commit_one(backend.store, a_commit("one", event_types=frozenset({"step_started", "flow_started"})))
+    commit_one(backend.store, a_commit("two"))
+    reading = backend.feed.read(START, LONG)
+    assert [{"flow_started", "step_started"}, set()] == [note.event_types for note in reading.notes]
+
+
 def test_a_reader_goes_on_from_where_it_was(backend: Backend) -> None:
     """Only notes after its position are read."""
     commit_one(backend.store, a_commit("one"))

@@ -62,11 +62,12 @@ class Desk:
         self.deliveries: Queue[Delivery] = Queue()
         self.hub.listen(self.deliveries.put)
 
-    def commit(self, stream_id: StreamID, count: int = 1) -> None:
-        """So many events more."""
+    def commit(self, stream_id: StreamID, count: int = 1, *types: str) -> None:
+        """So many events more, of these types."""
         first = self.backend.logs[stream_id].next_sequence if stream_id in self.backend.logs else 0
         events = tuple(b"%d" % number for number in range(first, first + count))
-        self.store.commit([Commit(stream_id=stream_id, expected_sequence=first, events=events)])
+        commit = Commit(stream_id=stream_id, expected_sequence=first, events=events, event_types=frozenset(types))
+        self.store.commit([commit])
 
     def next(self) -> Delivery:
         """The next delivery."""
@@ -133,6 +134,35 @@ def test_a_watch_begins_when_it_is_attached(desk: Desk) -> None:
     assert {0: desk.feed.end([]).position} == attachment.after
     desk.commit(WF)
     assert of("wf", 4) == desk.collect(1)
+
+
+def test_commits_that_nobody_wants_are_left_out(desk: Desk) -> None:
+    """Those of unknown types come, and so does every event of a commit that has a wanted one."""
+    desk.hub.attach([("flow",)], frozenset({"end"}))
+    desk.commit(WF, 1, "start")
+    desk.commit(WF, 2, "work", "end")
+    desk.commit(WF)
+    assert of("wf", 1, 2, 3) == desk.collect(3)
+
+
+def test_a_named_stream_has_no_gap_for_what_was_left_out(desk: Desk) -> None:
+    """Its watchers count events: with the first that they want they get those before it."""
+    desk.hub.attach([WF], frozenset({"end"}))
+    desk.commit(WF, 2, "start")
+    desk.commit(WF, 1, "end")
+    assert of("wf", 0, 1, 2) == desk.collect(3)
+
+
+def test_what_one_of_two_watches_wants_comes(desk: Desk) -> None:
+    """Until that watch is over; the other one stays."""
+    desk.hub.attach([("flow",)], frozenset({"end"}))
+    desk.hub.attach([WF])
+    desk.commit(WF, 1, "start")
+    assert of("wf", 0) == desk.collect(1)
+    desk.hub.detach([WF])
+    desk.commit(WF, 1, "work")
+    desk.commit(WF, 1, "end")
+    assert of("wf", 2) == desk.collect(1)
 
 
 def test_a_path_of_no_kind_watches_nothing(desk: Desk) -> None:

@@ -8,10 +8,10 @@
 --      6 due: '' unchanged, '0' never again, else ms  7 number of words for deliveries  8 of events  9 of claims
 --      10 of released claims  11 of labels  12 of queues  13 name of the log in the feed  14 notes that the feed keeps
 --      at least  15 consumer group of the streams that deliveries are in, or ''  16 how the last event begins that the
---      decision saw, '' for not known; then the events, for each claim its token and worker, the released tokens, for
---      each queue its form ('list', 'stream', 'delayed'), its number of messages, a channel for those that wait, and
---      the messages, each delayed one after the time when it is due (ms); then the deliveries: with a group, the place
---      of the stream among those and the entry of each, else its tag.
+--      decision saw, '' for not known  17 types of the events, '' for not known; then the events, for each claim its
+--      token and worker, the released tokens, for each queue its form ('list', 'stream', 'delayed'), its number of
+--      messages, a channel for those that wait, and the messages, each delayed one after the time when it is due (ms);
+--      then the deliveries: with a group, the place of the stream among those and the entry of each, else its tag.
 -- Returns {1, next sequence}, or on a conflict {0, next sequence, missed events}.
 -- Atomic: the first command that writes is one that Redis refuses when it is full or read-only; once it went through,
 -- none of the others can be refused for the state of Redis.
@@ -27,8 +27,8 @@ local event_count, claim_count, released_count = tonumber(ARGV[8]), tonumber(ARG
 local label_count, queue_count = tonumber(ARGV[11]), tonumber(ARGV[12])
 local feed_name, feed_length = ARGV[13], ARGV[14]
 local group = ARGV[15]
-local mark = ARGV[16]
-local place = 17
+local mark, types = ARGV[16], ARGV[17]
+local place = 18
 
 local function apply(command, key, count)
   for first = place, place + count - 1, CHUNK do
@@ -83,7 +83,8 @@ end
 
 apply('RPUSH', log, event_count)
 if event_count > 0 then
-  redis.call('XADD', KEYS[9], 'MAXLEN', '~', feed_length, '*', 'stream', feed_name, 'first', expected, 'count', event_count)
+  local note = {'stream', feed_name, 'first', expected, 'count', event_count, 'types', types}
+  redis.call('XADD', KEYS[9], 'MAXLEN', '~', feed_length, '*', unpack(note))
 end
 if status ~= '' then enter(status) end
 for index = 1, label_count do redis.call('SADD', KEYS[9 + index], flow) end

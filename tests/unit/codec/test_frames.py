@@ -85,11 +85,18 @@ def test_whatever_else_is_ignored(raw: bytes) -> None:
 def test_an_event_keeps_the_text_of_its_data() -> None:
     """Only the envelope changes: the time is in Unix milliseconds, the id has another name."""
     frame = event_frame(STREAM, 7, ENVELOPE)
+    assert frame is not None
     assert "step_completed" == frame.type
     assert (
         b'{"type":"step_completed","sub_id":"a\\"b","id":["flow","wf"],'
         b'"data":{"big":123456789012345678901,"x":1.50},"timestamp":1767323045123,"sequence":7}'
     ) == frame.addressed(quoted('a"b'))
+
+
+def test_an_event_of_another_type_has_no_frame() -> None:
+    """Nobody wants it."""
+    assert event_frame(STREAM, 7, ENVELOPE, frozenset({"flow_started"})) is None
+    assert event_frame(STREAM, 7, ENVELOPE, frozenset({"flow_started", "step_completed"})) is not None
 
 
 @pytest.mark.parametrize("raw", [b"", b"{}", b"\xff", ENVELOPE.replace(b"2026", b"now")])
