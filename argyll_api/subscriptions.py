@@ -106,11 +106,11 @@ class Subscription:
             # Feeds have no gaps here: for those, subscriptions to whatever there is are dropped.
             is_old = run.position <= self._after.get(run.feed, run.position)
             return len(run.events) if is_old else 0
-        if run.first_sequence > expected:
+        if run.after > expected:
             self.drop()
             return len(run.events)
         self._expected[run.stream_id] = max(expected, run.first_sequence + len(run.events))
-        return expected - run.first_sequence
+        return max(expected - run.first_sequence, 0)
 
 
 class Switchboard:

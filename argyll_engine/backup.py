@@ -322,6 +322,7 @@ def _replayed(part: str, stream: StoredStream) -> list[Recorded]:
 
 
 def _commit(part: str, stream: StoredStream, at: datetime) -> Commit:
+    """All events at once; their types are not named, so every subscription that covers the flow looks at them."""
     aggregate = FlowAggregate(grace_seconds=0)
     recorded = _replayed(part, stream)
     state = aggregate.replay(None, recorded)

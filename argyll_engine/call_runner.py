@@ -4,6 +4,8 @@
 One thread records. It takes whatever has come while it was at it, new orders and ends of calls alike: one pipeline
 loads flows, another commits. Under load a commit so carries dozens, and alone a result is committed at once.
 Fed by the tasks; the calls themselves are in `invoke/`. What runs a single message is `work_runner.py`.
+
+Long because a call has three ends, each of which something may interrupt, and one thread sees to all of them.
 """
 
 import threading
@@ -46,12 +48,16 @@ log = logs.get(__name__)
 
 @dataclass(slots=True, eq=False)
 class _Call:
-    """An order on its way. `outcome` is None until the call has ended; `request` is what to record next."""
+    """An order on its way. `outcome` is None until the call has ended; `request` is what to record next.
+
+    `is_asked` once a request of it may have been recorded.
+    """
 
     order: WorkOrder
     ended: Ended
     outcome: Outcome | Exception | None = None
     request: Request | None = None
+    is_asked: bool = False
 
     @property
     def is_to_begin(self) -> bool:
@@ -162,8 +168,12 @@ class CallRunner:
             log.exception("batch_failed", orders=len(calls))
             through = {call for call, _ in fates}
             for call in (call for call in calls if call not in through):
-                is_repeated = call.is_to_begin and call.key in self._running
-                fates.append((call, Fate.DONE if is_repeated else self._record_crash(call.order, exc)))
+                if call.is_to_begin and call.key in self._running:
+                    fates.append((call, Fate.DONE))
+                elif call.is_to_begin and not call.is_asked:  # nobody has claimed it
+                    fates.append((call, Fate.ALONE))
+                else:
+                    fates.append((call, self._record_crash(call.order, exc)))
         return fates
 
     def _tell(self, fates: _Fates) -> None:
@@ -182,9 +192,11 @@ class CallRunner:
 
     def _carry_on(self, calls: Sequence[_Call], fates: _Fates) -> None:
         """Adds the fates of those that are through as they come to be known."""
-        fates += self._settle_ends([call for call in calls if not call.is_to_begin])
+        self._settle_ends([call for call in calls if not call.is_to_begin], fates)
         fates += self._settle_starts([call for call in calls if call.is_to_begin])
         asking = [call for call in calls if call.request is not None]
+        for call in asking:
+            call.is_asked = True
         answers, is_repeated = self._ask(asking) if asking else ([], False)
         for call, answer in zip(asking, answers, strict=True):
             call.request = None
@@ -197,9 +209,8 @@ class CallRunner:
 
     # ---- what to record ----
 
-    def _settle_ends(self, calls: Sequence[_Call]) -> _Fates:
-        """Those whose end is not recorded as a result; the others get their requests."""
-        fates: _Fates = []
+    def _settle_ends(self, calls: Sequence[_Call], fates: _Fates) -> None:
+        """Adds those whose end is not recorded as a result; the others get their requests."""
         for call in calls:
             if isinstance(call.outcome, Exception):
                 fates.append((call, self._crashed(call.order, call.outcome)))
@@ -209,7 +220,6 @@ class CallRunner:
                 fates.append((call, Fate.DONE))
             elif call.outcome is not None:
                 call.request = call.order.result(call.outcome)  # the first answer counts, whichever attempt it is of
-        return fates
 
     def _settle_starts(self, calls: Sequence[_Call]) -> _Fates:
         """Those that are not to be called; the others get their requests."""

@@ -3,6 +3,8 @@
 
 One thread a feed reads while somebody watches, and none before. A feed says what was appended; the events come
 from the logs, so what a feed has lost is read there again. Called by the WebSocket; drives nothing.
+
+Long because watches of one stream count events and watches of many know positions, and neither may see a gap.
 """
 
 import threading
@@ -26,11 +28,15 @@ _log = log.get(__name__)
 
 
 class Run(Struct, frozen=True, kw_only=True):
-    """Consecutive events of one stream, as stored. Positions of one feed are in order; `feed` is its number."""
+    """Consecutive events of one stream, as stored. Positions of one feed are in order; `feed` is its number.
+
+    Those from `after` to before `first_sequence` were left out, for nobody wanted them.
+    """
 
     feed: int
     position: FeedPosition
     stream_id: StreamID
+    after: int
     first_sequence: int
     events: tuple[bytes, ...]
 
@@ -161,11 +167,13 @@ class _Watched:
     """What is watched, guarded by the reader's lock.
 
     `wanted` counts who wants which types of events below a path. `reached` holds, for each named stream, the sequence
-    after the last event that was handed over or that was there when the watch began.
+    after the last event that was handed over, left out, or there when the watch began; `left_out` where those begin
+    that were left out since events of it were handed over last.
     """
 
     wanted: dict[StreamID, Counter[frozenset[str]]] = field(default_factory=dict)
     reached: dict[StreamID, int] = field(default_factory=dict)
+    left_out: dict[StreamID, int] = field(default_factory=dict)
 
 
 class _Reader:
@@ -216,6 +224,7 @@ class _Reader:
                 if not watched.wanted[path]:
                     del watched.wanted[path]
                     watched.reached.pop(path, None)
+                    watched.left_out.pop(path, None)
 
     def stop(self) -> None:
         """End the thread when it next looks around."""
@@ -271,12 +280,39 @@ class _Reader:
         erased = frozenset(stream_id for stream_id in gone if stream_id in self._watched.wanted)
         if erased:
             self._hand_over(Delivery(runs=(), erased=erased))
-        added = [note for note in reading.notes if note.first_sequence < ERASED_SEQUENCE]
-        notes = [note for note in added if self._is_watched(note)]
-        if notes:
-            self._hand_over(self._delivery(notes))
+        notes: list[Note] = []
+        for note in reading.notes:
+            if note.first_sequence >= ERASED_SEQUENCE:
+                continue
+            is_watched, is_named_one = self._is_watched(note), note.stream_id in self._watched.reached
+            if is_named_one and not is_watched and any(other.stream_id == note.stream_id for other in notes):
+                self._hand_over_all(notes)  # what comes before goes before
+                notes = []
+            if is_watched or self._is_ahead(note):
+                notes.append(note)
+            else:
+                self._leave_out(note)
+        self._hand_over_all(notes)
         if reading.notes:
             self._position = reading.notes[-1].position
+
+    def _hand_over_all(self, notes: Sequence[Note]) -> None:
+        if notes:
+            self._hand_over(self._delivery(notes))
+            self._position = notes[-1].position
+
+    def _is_ahead(self, note: Note) -> bool:
+        """Whether a named stream has events before these that no note told of."""
+        with self._turn:
+            return note.first_sequence > self._watched.reached.get(note.stream_id, note.first_sequence)
+
+    def _leave_out(self, note: Note) -> None:
+        """Count what nobody wants of a named stream as handed over."""
+        with self._turn:
+            watched, stream_id = self._watched, note.stream_id
+            if note.next_sequence > watched.reached.get(stream_id, note.next_sequence):
+                watched.left_out.setdefault(stream_id, watched.reached[stream_id])
+                watched.reached[stream_id] = note.next_sequence
 
     def _is_watched(self, note: Note) -> bool:
         if is_canary(note.stream_id[-1]):
@@ -288,7 +324,8 @@ class _Reader:
     def _delivery(self, notes: Sequence[Note]) -> Delivery:
         """The events that these notes speak of, in the order of the notes; each log is read once."""
         with self._turn:
-            first = {note.stream_id: self._watched.reached.get(note.stream_id, note.first_sequence) for note in notes}
+            reached, left_out = dict(self._watched.reached), dict(self._watched.left_out)
+        first = {note.stream_id: reached.get(note.stream_id, note.first_sequence) for note in notes}
         last: dict[StreamID, int] = {}
         for note in notes:
             first[note.stream_id] = min(first[note.stream_id], note.first_sequence)
@@ -297,19 +334,20 @@ class _Reader:
         logs = dict(zip(last, self._feed.events(ranges), strict=True))
         runs, cut = [], dict(first)
         for note in notes:
-            events, start = logs[note.stream_id], cut[note.stream_id]
+            stream_id, events, start = note.stream_id, logs[note.stream_id], cut[note.stream_id]
+            if stream_id not in reached:  # what was left out in between is not for those who watch many streams
+                start = max(start, note.first_sequence)
             if events is not None and note.next_sequence > start:
-                base = first[note.stream_id]
-                runs.append(
-                    self._run(note.position, note.stream_id, start, events[start - base : note.next_sequence - base])
-                )
-                cut[note.stream_id] = note.next_sequence
+                base, after = first[stream_id], left_out.pop(stream_id, start)
+                new = events[start - base : note.next_sequence - base]
+                runs.append(self._run(note.position, stream_id, after, start, new))
+                cut[stream_id] = note.next_sequence
         return Delivery(runs=tuple(runs), lost=frozenset(s for s, events in logs.items() if events is None))
 
     def _look_back(self, is_whole: bool = True) -> None:
         """Compare every named stream with its log, and hand over what nobody has told of."""
         with self._turn:
-            reached = dict(self._watched.reached)
+            reached, left_out = dict(self._watched.reached), dict(self._watched.left_out)
         ends = self._feed.end(list(reached)).next_sequences
         ahead = dict(zip(reached, ends, strict=True))
         lost = {s for s, end in ahead.items() if end < reached[s]}
@@ -323,7 +361,8 @@ class _Reader:
             if events is None:
                 lost.add(wanted.stream_id)
             else:
-                runs.append(self._run(self._position, wanted.stream_id, wanted.first_sequence, events))
+                stream_id, first = wanted.stream_id, wanted.first_sequence
+                runs.append(self._run(self._position, stream_id, left_out.get(stream_id, first), first, events))
         if runs or lost or not is_whole:
             self._hand_over(Delivery(runs=tuple(runs), lost=frozenset(lost), is_whole=is_whole))
 
@@ -333,8 +372,13 @@ class _Reader:
             reached = self._watched.reached
             for run in delivery.runs:
                 if run.stream_id in reached:
-                    after = run.first_sequence + len(run.events)
-                    reached[run.stream_id] = max(reached[run.stream_id], after)
+                    end = run.first_sequence + len(run.events)
+                    reached[run.stream_id] = max(reached[run.stream_id], end)
+                    self._watched.left_out.pop(run.stream_id, None)
 
-    def _run(self, position: FeedPosition, stream_id: StreamID, first: int, events: tuple[bytes, ...]) -> Run:
-        return Run(feed=self.number, position=position, stream_id=stream_id, first_sequence=first, events=events)
+    def _run(
+        self, position: FeedPosition, stream_id: StreamID, after: int, first: int, events: tuple[bytes, ...]
+    ) -> Run:
+        return Run(
+            feed=self.number, position=position, stream_id=stream_id, after=after, first_sequence=first, events=events
+        )

@@ -5,7 +5,7 @@ It does what a pipeline of redis-py does at a third of its cost, for the few pla
 Connections, their pool, their health checks and their faults are redis-py's. Used by `store/` and `transport/`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final, TypeAlias
 
 from hiredis import pack_command
@@ -15,6 +15,7 @@ from redis.exceptions import ExecAbortError, ResponseError
 Command: TypeAlias = tuple[str | bytes | int, ...]
 """The name of a command and its arguments."""
 
+BUFFER_BYTES: Final = 65_536
 _BEGIN: Final[Command] = ("MULTI",)
 _END: Final[Command] = ("EXEC",)
 
@@ -31,8 +32,7 @@ def ask(client: Redis, commands: Sequence[Command]) -> list[Any]:
         return []
     connection: Any = client.connection_pool.get_connection()  # redis-py types a few of its methods only
     try:
-        # hiredis says that it packs tuples of one
-        connection.send_packed_command([b"".join(map(pack_command, commands))])  # type: ignore[arg-type]
+        connection.send_packed_command(list(_buffers(commands)))
         return [_answer(connection) for _ in commands]
     except BaseException:
         connection.disconnect()  # whatever else was to come on it is not for the next who has it
@@ -63,6 +63,18 @@ def ask_at_once(client: Redis, commands: Sequence[Command]) -> list[Any]:
         raise answers
     done: list[Any] = answers
     return done
+
+
+def _buffers(commands: Sequence[Command]) -> Iterator[bytes]:
+    """The packed commands in pieces, each of which has the time that a socket is given."""
+    piece = bytearray()
+    for command in commands:
+        piece += pack_command(command)  # type: ignore[arg-type]  # hiredis says that it packs tuples of one
+        if len(piece) >= BUFFER_BYTES:
+            yield bytes(piece)
+            piece.clear()
+    if piece:
+        yield bytes(piece)
 
 
 def _answer(connection: Any) -> Any:

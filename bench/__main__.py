@@ -45,7 +45,7 @@ class Bench:
 
     def measure_b(self) -> float:
         """B now."""
-        self.b.append(transport.stock_rate(self.place, 500 if self.small else 2_000))
+        self.b.append(transport.stock_rate(self.place, 500 if self.small else 5_000))
         return self.b[-1]
 
     def effort(self) -> Effort:
@@ -58,23 +58,25 @@ class Bench:
         say(f"{', '.join(measurement.rows)} …")
         try:
             with measurement.around(), _product_for(measurement) as product:
+                in_b = any(BUDGET_OF[row].in_b for row in measurement.rows)
+                b = self.measure_b() if in_b else None
                 for _ in range(self.repetitions):
-                    self._repeat(measurement, product)
+                    b = self._repeat(measurement, product, b)
         except (Stuck, Refused, OSError) as exc:
             say(f"failed: {exc}")
             self.reasons |= dict.fromkeys(measurement.rows, str(exc).partition("\n")[0])
 
-    def _repeat(self, measurement: Measurement, product: Any) -> None:
-        in_b = any(BUDGET_OF[row].in_b for row in measurement.rows)
-        before = self.measure_b() if in_b else None
+    def _repeat(self, measurement: Measurement, product: Any, before: float | None) -> float | None:
+        """One repetition, with B as it is right before; gives B right after, which is right before the next."""
         found = measurement.measure(product)
-        after = self.measure_b() if in_b else None
+        after = None if before is None else self.measure_b()
         for row, one in found.items():
             budget = BUDGET_OF[row]
             sides = (before, after) if budget.in_b else (None, None)
             one = Measured(value=one.value, b_before=sides[0], b_after=sides[1], details=one.details)
             self.found.setdefault(row, []).append(one)
             say(f"  {row}: {short(one.value)} {budget.unit}" + (f", {one.ratio:.2f} B" if one.ratio else ""))
+        return after
 
     def rows(self, wanted: Sequence[str]) -> list[Row]:
         """What was found, in the order of the budgets."""

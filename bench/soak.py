@@ -137,7 +137,7 @@ def soak(product: Product, url: str, minutes: float, share: float, warm_up_minut
 
 
 def _calibrated(product: Product, mix: _Mix) -> float:
-    """The highest rate at which all flows that are started also end: the median of three loads."""
+    """The highest rate at which all flows that are started also end and are archived: the median of three loads."""
     return statistics.median(_most(product, mix) for _ in range(3))
 
 
@@ -146,7 +146,7 @@ def _most(product: Product, mix: _Mix) -> float:
     while time.perf_counter() - started < CALIBRATION_SECONDS:
         send(product.port, mix.requests(CALIBRATION_FLOWS), CONNECTIONS).require(CREATED)
         count += CALIBRATION_FLOWS
-    product.await_true("the end of the calibration", lambda: active(product) == 0, DRAIN_SECONDS)
+    product.await_true("the end of the calibration", lambda: active(product) + product.ended() == 0, DRAIN_SECONDS)
     return count / (time.perf_counter() - started)
 
 
@@ -167,7 +167,8 @@ def _press(product: Product, mix: _Mix, found: Soak, seconds: float) -> None:
         refused.update({status: count for status, count in sent.statuses.items() if status != CREATED})
         latencies.append(percentile(sent.latencies, 0.99) * 1000)
         _note_memory(product, found, time.monotonic() - started)
-        say(f"  {time.monotonic() - started:5.0f} s  {found.flows:,} flows, {active(product)} under way")
+        left = f"{active(product)} under way, {product.ended()} to be archived"
+        say(f"  {time.monotonic() - started:5.0f} s  {found.flows:,} flows, {left}")
     found.seconds = time.monotonic() - started
     found.refused, found.answer_p99_ms = dict(refused), statistics.median(latencies)
 

@@ -27,7 +27,7 @@ _decoder = msgspec.json.Decoder()
 
 
 def encode(value: Any) -> bytes:
-    """The JSON bytes of plain values (dict, list, tuple, str, int, float, bool, None)."""
+    """The JSON bytes of plain values (dict, list, tuple, str, int, float, bool, None), and of structs of such."""
     return _encoder.encode(value)
 
 

@@ -5,17 +5,19 @@ Nothing about any one language lives here. Called by decisions (through `Facts.s
 and, to check texts, when a step is registered.
 """
 
-from collections.abc import Mapping
-from functools import lru_cache
-from typing import Final, Protocol
+from collections.abc import Callable, Mapping
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING, Final, Protocol
 
 from argyll_engine.errors import ScriptCompileError
 from argyll_engine.model.attribute import ScriptConfig
 from argyll_engine.model.ids import JSONValue, Name
-from argyll_engine.scripting import jpath
 from argyll_engine.scripting.ale_language import AleLanguage
 from argyll_engine.scripting.limits import MAX_RESULT_BYTES, MAX_STEPS, ScriptLimits
 from argyll_engine.scripting.lua import LuaLanguage
+
+if TYPE_CHECKING:
+    from argyll_engine.scripting.jpath import JpathProgram
 
 MAX_COMPILED: Final = 4_096
 """Compiled scripts kept per language. Source: the contract, scripts §1.3."""
@@ -83,8 +85,7 @@ class ScriptRegistry:
         self._compile: dict[str, Compile] = {
             name: lru_cache(maxsize=MAX_COMPILED)(language.compile) for name, language in languages.items()
         }
-        paths = jpath.JpathLanguage(limits)
-        self._compile_path = lru_cache(maxsize=jpath.MAX_COMPILED)(paths.compile)
+        self._compile_path = _late_jpath(limits)
 
     def check(self, script: ScriptConfig, names: tuple[Name, ...]) -> None:
         """Nothing for a program over these names.
@@ -130,7 +131,7 @@ class ScriptRegistry:
             return path.map(dict(outputs))
         return True, _mapped(self._program(script, (VALUE,)).evaluate({VALUE: outputs}))
 
-    def _path(self, script: ScriptConfig) -> jpath.JpathProgram | None:
+    def _path(self, script: ScriptConfig) -> "JpathProgram | None":
         """The program of a jpath script; None for the other languages. Raises ScriptCompileError."""
         return self._compile_path(script.script) if script.language == JPATH else None
 
@@ -141,6 +142,18 @@ class ScriptRegistry:
         if not script.script:
             raise ScriptCompileError("script is empty")
         return compile_script(script.script, names)
+
+
+def _late_jpath(limits: ScriptLimits) -> "Callable[[str], JpathProgram]":
+    """Compiles jpath, which is loaded with the first of its scripts: it takes a tenth of a start, and few have any."""
+
+    @cache
+    def loaded() -> "Callable[[str], JpathProgram]":
+        from argyll_engine.scripting.jpath import MAX_COMPILED, JpathLanguage
+
+        return lru_cache(maxsize=MAX_COMPILED)(JpathLanguage(limits).compile)
+
+    return lambda text: loaded()(text)
 
 
 def _no_language(language: str) -> str:

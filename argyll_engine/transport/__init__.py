@@ -2,7 +2,7 @@
 """A Celery transport over Redis Streams, for any Celery application: `redis-streams://`, `rediss-streams://`.
 
 Importing this package makes the two schemes known to kombu and opens nothing. It knows nothing of flows and imports
-nothing of the engine. docs/transport.md is its manual.
+nothing of the engine but `round_trip.py`. docs/transport.md is its manual.
 """
 
 from kombu.transport import TRANSPORT_ALIASES

@@ -107,7 +107,7 @@ def test_the_stored_name_is_the_name_of_the_class(event_type: type) -> None:
 
 
 def test_every_event_has_a_fold() -> None:
-    """A flow's first event makes the state and has no row."""
+    """Each has its row."""
     assert set(FLOW_EVENTS) == set(flow_folds.FOLDS)
     assert set(CATALOG_EVENTS) == set(catalog_folds.FOLDS)
     assert set(CLUSTER_EVENTS) == set(cluster_folds.FOLDS)

@@ -127,7 +127,7 @@ ENGINE = (
     Rule("dispatch", (*ADAPTER, "transport"), ("celery", "kombu")),
     Rule("transport.wire", (), ("kombu", "msgspec")),
     Rule("transport.message", (), ("kombu", "msgspec")),
-    Rule("transport*", ("round_trip",), ("kombu", "redis")),  # for any Celery application; knows nothing of the engine
+    Rule("transport*", ("round_trip",), ("kombu", "redis")),  # for any Celery application
     Rule("store.metered", (*ADAPTER, "metrics", "progress"), ("prometheus_client",)),
     Rule("store.redis", (*ADAPTER, "read_along"), ("redis",)),
     Rule("store.*", (*ADAPTER, "round_trip"), ("redis",)),
@@ -269,10 +269,11 @@ LATE = {
     "argyll_api.cli.metrics_folder": {"argyll_engine.metrics.instruments", "argyll_engine.metrics.places"},
     "argyll_api.cli.probe_server": {"argyll_engine.diagnostics_wiring", "argyll_engine.metrics.page"},
     "argyll_api.cli.serve": {"uvicorn", "uvicorn.supervisors", "argyll_api.wsgi"},
+    "argyll_engine.scripting.registry": {"argyll_engine.scripting.jpath"},
 }
 """Imports inside functions, each with its reason beside it in the code: the server is loaded by the command that
-serves, the application by the process that answers requests, metrics once their folder is known, and boto3 by whoever
-reaches for an S3 store."""
+serves, the application by the process that answers requests, metrics once their folder is known, boto3 by whoever
+reaches for an S3 store, and jpath with its first script."""
 
 
 # ---- reading modules -------------------------------------------------------------------------

@@ -110,13 +110,16 @@ def test_a_refusal_ends_everything_with_its_code() -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_ends_the_run(number: signal.Signals) -> None:
     """SIGTERM, SIGINT and SIGHUP end the run with code 0, and the handlers before are back afterwards."""
-    lines, before = Lines(), signal.getsignal(number)
-    with Supervisor(lines) as supervisor:
-        supervisor.start(_python("sleeper", SLEEPER))
-        supervisor.wait_until(lines.has(1))
-        os.kill(os.getpid(), number)
-        assert 0 == supervisor.run()
-    assert before == signal.getsignal(number)
+    lines, found = Lines(), signal.signal(number, signal.default_int_handler)  # under nohup SIGHUP is ignored
+    try:
+        with Supervisor(lines) as supervisor:
+            supervisor.start(_python("sleeper", SLEEPER))
+            supervisor.wait_until(lines.has(1))
+            os.kill(os.getpid(), number)
+            assert 0 == supervisor.run()
+        assert signal.default_int_handler == signal.getsignal(number)
+    finally:
+        signal.signal(number, found)
 
 
 def test_children_end_with_a_killed_supervisor(tmp_path: Path) -> None:

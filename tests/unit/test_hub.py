@@ -7,9 +7,9 @@ from queue import Empty, Queue
 import pytest
 
 from argyll_engine.errors import StoreUnavailableError
-from argyll_engine.hub import Delivery, Hub, is_named, paths_above
+from argyll_engine.hub import Delivery, Hub, Run, is_named, paths_above
 from argyll_engine.model.ids import CATALOG_STREAM, StreamID, flow_stream
-from argyll_engine.ports import ERASED_SEQUENCE, Commit, FeedEnd, FeedPosition, LogRange, Reading
+from argyll_engine.ports import ERASED_SEQUENCE, Commit, FeedEnd, FeedPosition, LogRange, Reading, Snapshot
 from argyll_engine.store.memory import MemoryBackend, MemoryEventStore, MemoryFeed
 
 ALL: StreamID = ()
@@ -72,6 +72,18 @@ class Desk:
     def next(self) -> Delivery:
         """The next delivery."""
         return self.deliveries.get(timeout=SOON_SECONDS)
+
+    def runs(self, count: int) -> list[Run]:
+        """So many runs of events."""
+        found: list[Run] = []
+        while len(found) < count:
+            found += self.next().runs
+        return found
+
+    def settle(self) -> None:
+        """Wait until the hub has seen all notes there are: it has nobody to tell, so only time shows it."""
+        with pytest.raises(Empty):
+            self.deliveries.get(timeout=20 * PATIENCE_MS / 1_000)
 
     def collect(self, count: int) -> list[tuple[str, int]]:
         """So many events, as (id, sequence); their content must be what was committed."""
@@ -146,11 +158,47 @@ def test_commits_that_nobody_wants_are_left_out(desk: Desk) -> None:
 
 
 def test_a_named_stream_has_no_gap_for_what_was_left_out(desk: Desk) -> None:
-    """Its watchers count events: with the first that they want they get those before it."""
+    """Its watchers count events: they are told from where on some were left out, of each gap once."""
     desk.hub.attach([WF], frozenset({"end"}))
     desk.commit(WF, 2, "start")
+    desk.commit(WF, 3, "work")
     desk.commit(WF, 1, "end")
-    assert of("wf", 0, 1, 2) == desk.collect(3)
+    desk.commit(WF, 1, "end")
+    assert [(0, 5, 1), (6, 6, 1)] == [(run.after, run.first_sequence, len(run.events)) for run in desk.runs(2)]
+
+
+def test_what_was_left_out_between_two_wanted_ones(desk: Desk) -> None:
+    """All of it may be in one reading: no watch gets it, whether it names the stream or not."""
+    for path in (WF, ("flow",)):
+        desk.hub.attach([path], frozenset({"end"}))
+        with desk.backend.lock:  # so that one reading has all three
+            desk.commit(WF, 1, "end")
+            desk.commit(WF, 2, "work")
+            desk.commit(WF, 1, "end")
+        first, second = desk.runs(2)
+        assert (first.first_sequence + 3, 1) == (second.first_sequence, len(second.events))
+        desk.hub.detach([path], frozenset({"end"}))
+
+
+def test_a_watch_of_many_gets_nothing_from_before(desk: Desk) -> None:
+    """Not even of a stream of which another watch has left events out."""
+    desk.hub.attach([WF], frozenset({"end"}))
+    desk.commit(WF, 5, "work")
+    desk.settle()
+    desk.hub.attach([("flow",)])
+    desk.commit(WF, 1, "work")
+    assert of("wf", 5) == desk.collect(1)
+
+
+def test_a_log_that_lost_what_was_left_out(desk: Desk) -> None:
+    """Nobody needs it any more."""
+    desk.hub.attach([WF], frozenset({"end"}))
+    desk.commit(WF, 2, "start")
+    desk.settle()
+    desk.store.save_snapshot(WF, Snapshot(sequence=2, payload=b"s"))
+    desk.commit(WF, 1, "end")
+    (run,) = desk.runs(1)
+    assert (0, 2) == (run.after, run.first_sequence)
 
 
 def test_what_one_of_two_watches_wants_comes(desk: Desk) -> None:
