@@ -86,7 +86,7 @@ def is_watched(server):
 
 def nothing_is_left(server):
     """No watch, neither here nor in the hub."""
-    watched = [reader._watched.paths for reader, _ in server.switchboard._hub._readers]
+    watched = [reader._watched.wanted for reader, _ in server.switchboard._hub._readers]
     return not server.switchboard._below and not any(watched)
 
 
@@ -237,9 +237,9 @@ def test_an_end_that_comes_before_the_watch_begins(server, monkeypatch):
     """It is found by looking at the state."""
     attach = server.switchboard._hub.attach
 
-    def late(paths):
+    def late(*watch):
         server.workshop.deliver_all()
-        return attach(paths)
+        return attach(*watch)
 
     monkeypatch.setattr(server.switchboard._hub, "attach", late)
     assert 200 == ask(server, "/engine/flow" + FOREVER)[0]
@@ -266,11 +266,11 @@ def test_a_store_that_is_away_for_a_moment(server, monkeypatch):
     attach, has_ended = server.switchboard._hub.attach, server.switchboard._has_ended
 
     def failing(name, call):
-        def called(argument):
+        def called(*arguments):
             if faults[name]:
                 faults[name] -= 1
                 raise StoreUnavailableError("flow", "gone")
-            return call(argument)
+            return call(*arguments)
 
         return called
 
