@@ -25,6 +25,8 @@ EXPIRE_ARCHIVE: Final = "argyll.expire_archive"
 ARCHIVE_FLOW: Final = "argyll.archive_flow"
 
 HELP_EXPIRES_SECONDS: Final = 60.0
+INTERVALS_BEHIND_SWEEPS: Final = 10
+"""How long an order to expire may wait: under a steady load a sweep takes all of its interval, and the next is due."""
 
 _log = log.get(__name__)
 
@@ -70,13 +72,13 @@ def archive_schedule(config: ArchiverConfig) -> dict[str, dict[str, Any]]:
         SWEEP_ARCHIVE: _every(SWEEP_ARCHIVE, config.sweep_interval_seconds),
     }
     if config.retention_seconds > 0:
-        schedule[EXPIRE_ARCHIVE] = _every(EXPIRE_ARCHIVE, config.sweep_interval_seconds)
+        schedule[EXPIRE_ARCHIVE] = _every(EXPIRE_ARCHIVE, config.sweep_interval_seconds, INTERVALS_BEHIND_SWEEPS)
     return schedule
 
 
-def _every(task: str, interval_seconds: float) -> dict[str, Any]:
-    """A periodic task; what nobody has taken before the next one is due is dropped."""
-    options = {"queue": ARCHIVE_QUEUE, "expires": interval_seconds}
+def _every(task: str, interval_seconds: float, kept_intervals: int = 1) -> dict[str, Any]:
+    """A periodic task; what nobody has taken after so many intervals is dropped."""
+    options = {"queue": ARCHIVE_QUEUE, "expires": interval_seconds * kept_intervals}
     return {"task": task, "schedule": interval_seconds, "options": options}
 
 

@@ -14,7 +14,14 @@ from celery.exceptions import Retry
 
 from argyll_archiver.config import ArchiverConfig
 from argyll_archiver.retention import Retention
-from argyll_archiver.tasks import ARCHIVE_FLOW, CHECK_MEMORY, SWEEP_ARCHIVE, archive_schedule, register_tasks
+from argyll_archiver.tasks import (
+    ARCHIVE_FLOW,
+    CHECK_MEMORY,
+    EXPIRE_ARCHIVE,
+    SWEEP_ARCHIVE,
+    archive_schedule,
+    register_tasks,
+)
 from argyll_engine.errors import ArchiveUnavailableError, StoreUnavailableError
 from argyll_engine.progress import PROGRESS
 from tests.unit.archiver.archiving import Archiving
@@ -105,3 +112,10 @@ def test_beat_asks_as_often_as_it_is_told() -> None:
     told = {name: (row["schedule"], row["options"]) for name, row in schedule.items()}
     assert (7.0, {"queue": "archive", "expires": 7.0}) == told[CHECK_MEMORY]
     assert (70.0, {"queue": "archive", "expires": 70.0}) == told[SWEEP_ARCHIVE]
+
+
+def test_an_order_to_expire_outlives_a_sweep() -> None:
+    """A sweep may take all of its interval; an order that was dropped behind it would never be carried out."""
+    config = ArchiverConfig(retention_seconds=60.0, sweep_interval_seconds=5.0)
+    expiry, sweep = (archive_schedule(config)[name]["options"]["expires"] for name in (EXPIRE_ARCHIVE, SWEEP_ARCHIVE))
+    assert (50.0, 5.0) == (expiry, sweep)
