@@ -71,7 +71,7 @@ class HeldWork:
         item = state.executions[step_id].work_items[token]
         is_pending = item.status is WorkStatus.PENDING
         is_next = item.attempt + 1 == attempt and (item.status is WorkStatus.ACTIVE or self._is_open(state, step_id))
-        if not is_next or (is_pending and item.next_retry_at is not None and not is_due(item, self._clock.now())):
+        if not is_next or (is_pending and not is_due(item, self._clock.now())):
             return False
         error = self._view.obstacle(step_id)
         if not error or (self._refuses and not is_pending):
