@@ -5,16 +5,17 @@ Called by the task that beat sends to the archivers, and by the console. Off unl
 """
 
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import compress
 from threading import Event
 from typing import Final
 
 from argyll_archiver.meter import note_retention_failure
 from argyll_engine.archive_changes import ArchiveChanges
-from argyll_engine.errors import ArgyllError, StoreUnavailableError
+from argyll_engine.errors import ArchiveUnavailableError, ArgyllError
 from argyll_engine.model.digest import SeenFlow
 from argyll_engine.model.ids import FlowID
 from argyll_engine.ports import Clock, WorkLeases
@@ -91,12 +92,15 @@ class Retention:
 
     def _expire(self, flow_ids: Sequence[FlowID], until: datetime) -> int:
         """How many of these root flows are gone."""
-        before = self._before()
+        families: list[Sequence[SeenFlow]] = []
+        for flow_id, found in zip(flow_ids, self._changes.expiring(flow_ids, self._before()), strict=True):
+            if isinstance(found, ArgyllError):
+                note_retention_failure(flow_id, str(found))
+            elif found:
+                families.append(found)
         with ThreadPoolExecutor(THREADS, "retention") as pool:
-            families = [
-                family for family in pool.map(partial(self._without_objects, before, until), flow_ids) if family
-            ]
-        return sum(map(self._forget, _groups(families)))
+            are_gone = list(pool.map(partial(self._delete_objects, until), families))
+        return sum(map(self._forget, _groups(compress(families, are_gone))))
 
     def _forget(self, group: Sequence[Sequence[SeenFlow]]) -> int:
         """How many families of a group are gone. Halves lead to the one that has changed meanwhile; it stays."""
@@ -108,20 +112,19 @@ class Retention:
         note_retention_failure(group[0][0].digest.flow_id, _CHANGED)
         return 0
 
-    def _without_objects(self, before: datetime, until: datetime, flow_id: FlowID) -> Sequence[SeenFlow]:
-        """A family whose objects are gone now; none when time is over, so that a target that hangs is asked no more."""
+    def _delete_objects(self, until: datetime, family: Sequence[SeenFlow]) -> bool:
+        """Whether a family's objects are gone now; when time is over a target that hangs is asked no more."""
         if self._stopping.is_set() or self._clock.now() > until:
-            return ()
+            return False
         try:
-            return self._changes.begin_expiry(flow_id, before)
-        except StoreUnavailableError:
-            raise
-        except ArgyllError as exc:
-            note_retention_failure(flow_id, str(exc))
-            return ()
+            self._changes.delete_objects(family)
+        except ArchiveUnavailableError as exc:
+            note_retention_failure(family[0].digest.flow_id, str(exc))
+            return False
+        return True
 
 
-def _groups(families: Sequence[Sequence[SeenFlow]]) -> Iterator[list[Sequence[SeenFlow]]]:
+def _groups(families: Iterable[Sequence[SeenFlow]]) -> Iterator[list[Sequence[SeenFlow]]]:
     """The families in groups of a bounded number of flows."""
     group: list[Sequence[SeenFlow]] = []
     for family in families:

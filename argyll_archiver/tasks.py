@@ -25,8 +25,6 @@ EXPIRE_ARCHIVE: Final = "argyll.expire_archive"
 ARCHIVE_FLOW: Final = "argyll.archive_flow"
 
 HELP_EXPIRES_SECONDS: Final = 60.0
-INTERVALS_BEHIND_SWEEPS: Final = 10
-"""How long an order to expire may wait: under a steady load a sweep takes all of its interval, and the next is due."""
 
 _log = log.get(__name__)
 
@@ -72,13 +70,15 @@ def archive_schedule(config: ArchiverConfig) -> dict[str, dict[str, Any]]:
         SWEEP_ARCHIVE: _every(SWEEP_ARCHIVE, config.sweep_interval_seconds),
     }
     if config.retention_seconds > 0:
-        schedule[EXPIRE_ARCHIVE] = _every(EXPIRE_ARCHIVE, config.sweep_interval_seconds, INTERVALS_BEHIND_SWEEPS)
+        # under a steady load a sweep takes its interval and a batch, and no batch takes longer than its lease
+        longest_sweep = config.sweep_interval_seconds + config.lease_timeout_seconds
+        schedule[EXPIRE_ARCHIVE] = _every(EXPIRE_ARCHIVE, config.sweep_interval_seconds, longest_sweep)
     return schedule
 
 
-def _every(task: str, interval_seconds: float, kept_intervals: int = 1) -> dict[str, Any]:
-    """A periodic task; what nobody has taken after so many intervals is dropped."""
-    options = {"queue": ARCHIVE_QUEUE, "expires": interval_seconds * kept_intervals}
+def _every(task: str, interval_seconds: float, kept_seconds: float = 0.0) -> dict[str, Any]:
+    """A periodic task; what nobody has taken after this time, at least the interval, is dropped."""
+    options = {"queue": ARCHIVE_QUEUE, "expires": max(interval_seconds, kept_seconds)}
     return {"task": task, "schedule": interval_seconds, "options": options}
 
 

@@ -7,6 +7,7 @@ Called by the API, the console and the retention task; whatever is done here may
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Final
 
 from argyll_engine import log as logs
@@ -23,6 +24,7 @@ from argyll_engine.model.digest import (
     MAX_REASON_CHARACTERS,
     AuditRecord,
     FlowDigest,
+    KeptFlow,
     ObjectPlace,
     RestoredFlow,
     SeenFlow,
@@ -117,7 +119,7 @@ class ArchiveChanges:
             raise InvalidRequestError(f"the reason is longer than {MAX_REASON_CHARACTERS} characters")
         flows = meant = self._seen(flow_id)
         for _ in range(_RACES):
-            self._delete_objects(flows)
+            self.delete_objects(flows)
             if self._forget(flows, ERASED, reason):
                 return tuple(flow.digest.flow_id for flow in flows)
             flows = self._seen(flow_id)
@@ -129,23 +131,29 @@ class ArchiveChanges:
         """Archived root flows that were deactivated before a time, oldest first."""
         return [each.flow_id for each in self._store.archived(before, limit)]
 
-    def begin_expiry(self, flow_id: FlowID, before: datetime) -> tuple[SeenFlow, ...]:
-        """An archived root flow that was deactivated before a time, with its children; their objects are gone now.
+    def expiring(
+        self, flow_ids: Sequence[FlowID], before: datetime
+    ) -> list[tuple[SeenFlow, ...] | FlowNotEndedError]:
+        """Of each archived root flow that was deactivated before a time, it and its children as they are now.
 
-        Empty if it was brought back or erased since it was looked for, or its id is that of a newer flow.
+        Empty if it was brought back or erased since it was looked for, or its id is that of a newer flow; an error if a
+        child goes on.
 
-        Raises:
-            FlowNotEndedError: A child goes on.
-            ArchiveUnavailableError, StoreUnavailableError: Try again.
+        Raises StoreUnavailableError.
         """
-        (digest,) = self._store.digests([flow_id])
-        if digest is None or digest.deactivated_at >= before:
-            return ()
-        flows = self._seen(flow_id)
-        if flows[0].digest != digest:
-            return ()
-        self._delete_objects(flows)
-        return flows
+        families = self._families(flow_ids)
+        kept = iter(self._store.kept([flow_id for family in families for flow_id in family]))
+        return [self._expiring(family, list(islice(kept, len(family))), before) for family in families]
+
+    def delete_objects(self, flows: Sequence[SeenFlow]) -> None:
+        """They go first: a digest without its object can be erased again, an object without a digest is unknown.
+
+        Raises ArchiveUnavailableError.
+        """
+        for flow in flows:
+            self._archive.delete(flow.digest)
+            for place in flow.objects:
+                self._archive.delete_former(place)
 
     def expire(self, flows: Sequence[SeenFlow]) -> bool:
         """Whether these flows, whose objects are gone, were forgotten; none of them if one is no longer as it was.
@@ -162,8 +170,11 @@ class ArchiveChanges:
     # ---- parts ----
 
     def _family(self, root_id: FlowID) -> tuple[FlowID, ...]:
-        (children,) = self._store.family([root_id])
-        return (root_id, *children)
+        (family,) = self._families([root_id])
+        return family
+
+    def _families(self, root_ids: Sequence[FlowID]) -> list[tuple[FlowID, ...]]:
+        return [(root_id, *found) for root_id, found in zip(root_ids, self._store.family(root_ids), strict=True)]
 
     def _read_all(self, digests: Sequence[FlowDigest]) -> list[RestoredFlow]:
         """The flows as they are put back; none if one was erased since its digest was read.
@@ -185,6 +196,17 @@ class ArchiveChanges:
         if projection.next_sequence == 0:
             raise FlowNotFoundError(flow_id)
 
+    def _expiring(
+        self, family: Sequence[FlowID], kept: Sequence[KeptFlow], before: datetime
+    ) -> tuple[SeenFlow, ...] | FlowNotEndedError:
+        digest = kept[0].digest
+        if digest is None or digest.deactivated_at >= before:
+            return ()
+        try:
+            return self._seen_family(family, kept)
+        except FlowNotEndedError as exc:
+            return exc
+
     def _seen(self, root_id: FlowID) -> tuple[SeenFlow, ...]:
         """A root flow and its children as they are now.
 
@@ -192,12 +214,15 @@ class ArchiveChanges:
             FlowNotFoundError, FlowNotEndedError
         """
         family = self._family(root_id)
+        return self._seen_family(family, self._store.kept(family))
+
+    def _seen_family(self, family: Sequence[FlowID], kept: Sequence[KeptFlow]) -> tuple[SeenFlow, ...]:
         flows: list[SeenFlow] = []
-        for flow_id, kept in zip(family, self._store.kept(family), strict=True):
-            if kept.digest is not None:
-                flows.append(SeenFlow(digest=kept.digest, is_archived=True, objects=kept.objects))
+        for flow_id, each in zip(family, kept, strict=True):
+            if each.digest is not None:
+                flows.append(SeenFlow(digest=each.digest, is_archived=True, objects=each.objects))
             else:
-                flows += self._seen_live(flow_id, kept.objects, is_root=flow_id == root_id)
+                flows += self._seen_live(flow_id, each.objects, is_root=flow_id == family[0])
         return tuple(flows)
 
     def _seen_live(self, flow_id: FlowID, objects: tuple[ObjectPlace, ...], *, is_root: bool) -> tuple[SeenFlow, ...]:
@@ -215,13 +240,6 @@ class ArchiveChanges:
         outline = digest_of(state, state.deactivated_at, projection.next_sequence)
         return (SeenFlow(digest=outline, is_archived=False, mark=projection.mark, objects=objects),)
 
-    def _delete_objects(self, flows: Sequence[SeenFlow]) -> None:
-        """They go first: a digest without its object can be erased again, an object without a digest is unknown."""
-        for flow in flows:
-            self._archive.delete(flow.digest)
-            for place in flow.objects:
-                self._archive.delete_former(place)
-
     def _forget(self, flows: Sequence[SeenFlow], action: str, reason: str) -> bool:
         """Whether all of these flows are forgotten now; none is, if one has changed since it was seen."""
         record = self._record(flows, action, reason)
@@ -237,7 +255,7 @@ class ArchiveChanges:
         # once more for those that an archiver may have written meanwhile, unless the id is in use again
         live = [flow for flow in flows if not flow.is_archived]
         used = self._store.digests([flow.digest.flow_id for flow in live]) if live else ()
-        self._delete_objects([flow for flow, digest in zip(live, used, strict=True) if digest is None])
+        self.delete_objects([flow for flow, digest in zip(live, used, strict=True) if digest is None])
         return True
 
     def _record(self, flows: Sequence[SeenFlow], action: str, reason: str) -> Mapping[str, str]:

@@ -35,12 +35,16 @@ RELEASE_HELD: Final = "argyll.release_held"
 SWEEP: Final = "argyll.sweep"
 CHECK_HEALTH: Final = "argyll.check_health"
 
-MARKED: Final = re.compile(rb'"<(id|args|eta|body|trace)>"')
+MARKED: Final = re.compile(rb'"<(id|args|eta|body|trace|log)>"')
 """Where messages of one task and queue differ."""
 EMBEDDED: Final = dict.fromkeys(("callbacks", "errbacks", "chain", "chord"))
 """What a message of Celery's protocol 2 carries beside its arguments."""
 TRACEPARENT: Final = "traceparent"
 """Header of a message whose span is known. Source: W3C Trace Context, §3.2."""
+FLOW_LOG: Final = "flow_log"
+"""Header of a flow's first message: the events so far, as stored, one a line."""
+LOG_MAX: Final = 8_192
+"""Bytes of a log that a message brings; a larger one is loaded, and does not lie in Redis twice."""
 ARGSREPR_MAX: Final = 1024
 """Characters of the arguments as people see them."""
 
@@ -113,7 +117,7 @@ class CeleryDispatcher:
         """The messages that carry these effects out; a timer far away gets its first hop."""
         return tuple(self._hop(RENDERERS[type(effect)](effect), now) for effect in effects)
 
-    def seal(self, messages: Sequence[Message]) -> tuple[QueueEntry, ...]:
+    def seal(self, messages: Sequence[Message], log: Sequence[bytes] = ()) -> tuple[QueueEntry, ...]:
         """Nothing: this broker is not part of a commit."""
         return ()
 
@@ -157,7 +161,7 @@ class SharedRedisDispatcher(CeleryDispatcher):
         self._key_prefix = key_prefix
         self._forms = _Forms(app, body_encoding="base64")
 
-    def seal(self, messages: Sequence[Message]) -> tuple[QueueEntry, ...]:
+    def seal(self, messages: Sequence[Message], log: Sequence[bytes] = ()) -> tuple[QueueEntry, ...]:
         """The messages as the transport would have written them."""
         return tuple(
             QueueEntry(key=self._key_prefix + message.queue, payload=self._forms.render(message, message.eta))
@@ -179,14 +183,22 @@ class StreamsDispatcher(CeleryDispatcher):
         self._keys = StreamKeys(key_prefix)
         self._forms = _Forms(app, body_encoding="utf-8")
 
-    def seal(self, messages: Sequence[Message]) -> tuple[QueueEntry, ...]:
-        """The messages as the transport would have written them; what is due by now is ready."""
-        now = datetime.now(UTC)
-        return tuple(self._entry(message, now) for message in messages)
+    def seal(self, messages: Sequence[Message], log: Sequence[bytes] = ()) -> tuple[QueueEntry, ...]:
+        """The messages as the transport would have written them; what is due by now is ready.
 
-    def _entry(self, message: Message, now: datetime) -> QueueEntry:
+        The first brings a log that is short, for it stays in this Redis.
+        """
+        now = datetime.now(UTC)
+        brought = b"\n".join(log) if messages and messages[0].eta is None else b""
+        if len(brought) > LOG_MAX:
+            brought = b""
+        return tuple(
+            self._entry(message, now, b"" if number else brought) for number, message in enumerate(messages)
+        )
+
+    def _entry(self, message: Message, now: datetime, log: bytes) -> QueueEntry:
         priority = self._priority(message)
-        payload = self._forms.render(message, None, priority)
+        payload = self._forms.render(message, None, priority, log)
         sealed = lay(self._keys, message.queue, payload, priority, message.eta, now)
         if isinstance(sealed, Ready):
             return QueueEntry(key=sealed.key, payload=sealed.payload, form=QueueForm.STREAM)
@@ -211,14 +223,14 @@ class _Forms:
     def __init__(self, app: Celery, body_encoding: str) -> None:
         self._app = app
         self._in_base64 = body_encoding == "base64"
-        self._forms: dict[tuple[str, str, int, bool], list[bytes]] = {}
+        self._forms: dict[tuple[str, str, int, bool, bool], list[bytes]] = {}
 
-    def render(self, message: Message, eta: datetime | None, priority: int = 0) -> bytes:
+    def render(self, message: Message, eta: datetime | None, priority: int = 0, log: bytes = b"") -> bytes:
         """The message with ids of its own. Its task id is its delivery tag too, as nothing else is."""
-        kind = message.task, message.queue, priority, bool(message.traceparent)
+        kind = message.task, message.queue, priority, bool(message.traceparent), bool(log)
         form = self._forms.get(kind)
         if form is None:
-            form = self._forms[kind] = self._form(message, priority)
+            form = self._forms[kind] = self._form(message, priority, brings_log=bool(log))
         text = encode([message.args, {}, EMBEDDED])
         values = {
             b"id": b'"%b"' % _new_id(),
@@ -228,9 +240,11 @@ class _Forms:
         }
         if message.traceparent:
             values[b"trace"] = encode(message.traceparent)
+        if log:
+            values[b"log"] = encode(log.decode())
         return b"".join([values.get(part, part) for part in form])
 
-    def _form(self, message: Message, priority: int) -> list[bytes]:
+    def _form(self, message: Message, priority: int, *, brings_log: bool) -> list[bytes]:
         """The texts between the places where messages differ, and the names of those places."""
         task = self._app.amqp.as_task_v2(_mark("id"), message.task, args=(), argsrepr=_mark("args"), ignore_result=True)
         properties = task.properties | {
@@ -241,12 +255,13 @@ class _Forms:
             "delivery_tag": _mark("id"),
         }
         trace = {TRACEPARENT: _mark("trace")} if message.traceparent else {}
+        log = {FLOW_LOG: _mark("log")} if brings_log else {}
         written = encode(
             {
                 "body": _mark("body"),
                 "content-encoding": "utf-8",
                 "content-type": "application/json",
-                "headers": task.headers | {"eta": _mark("eta")} | trace,
+                "headers": task.headers | {"eta": _mark("eta")} | trace | log,
                 "properties": properties,
             }
         )

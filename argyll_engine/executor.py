@@ -252,15 +252,17 @@ class Executor(Generic[S]):
             return None
         asked = [requests[index] for index, answer in work.answers.items() if isinstance(answer, Done)]
         effective = [requests[index] for index in work.indexes if work.has_events(index)]
+        events = tuple([encode_recorded(work.stream_id, recorded) for recorded in work.events])
+        expected = work.projection.next_sequence
         return Commit(
             stream_id=work.stream_id,
-            expected_sequence=work.projection.next_sequence,
+            expected_sequence=expected,
             mark=work.projection.mark,
-            events=tuple([encode_recorded(work.stream_id, recorded) for recorded in work.events]),
+            events=events,
             event_types=frozenset([type_of(recorded.event) for recorded in work.events]),
             index=self._aggregate.index(state, work.events),
             due_at_ms=self._aggregate.due_at_ms(state, now) if work.events else None,
-            entries=self._dispatcher.seal(work.messages),
+            entries=self._dispatcher.seal(work.messages, () if expected else events),
             claims=tuple(request.claim for request in effective if request.claim),
             released=tuple(token for request in effective for token in request.released),
             delivery_tags=tuple(request.delivery_tag for request in asked if request.delivery_tag),

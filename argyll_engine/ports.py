@@ -428,8 +428,11 @@ class Dispatcher(Protocol):
     def render(self, effects: Sequence[Effect], now: datetime) -> tuple[Message, ...]:
         """The messages that carry these effects out."""
 
-    def seal(self, messages: Sequence[Message]) -> tuple[QueueEntry, ...]:
-        """The same in the broker's form, for the commit; empty when the broker is not the flow store's Redis."""
+    def seal(self, messages: Sequence[Message], log: Sequence[bytes] = ()) -> tuple[QueueEntry, ...]:
+        """The same in the broker's form, for the commit; empty when the broker is not the flow store's Redis.
+
+        `log` is all that there is of their flow, if the commit begins it: whoever gets a message need not load it then.
+        """
 
     def publish(self, messages: Sequence[Message]) -> None:
         """Send messages outside of a commit. Raises StoreUnavailableError when the broker does not answer."""

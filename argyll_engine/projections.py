@@ -50,6 +50,15 @@ class Projections(Generic[S]):
             return None
         return Projection(state=found[0], next_sequence=found[1], is_validated=False, mark=found[2])
 
+    def begun(self, stream_id: StreamID, log: Sequence[bytes]) -> Projection[S]:
+        """What the first events of a stream amount to, if nothing is cached; a commit finds out whether there are more.
+
+        Raises UndecodableEventError.
+        """
+        state, mark = self._replay(stream_id, None, 0, log), mark_of(log)
+        self.keep(stream_id, state, len(log), mark)
+        return Projection(state=state, next_sequence=len(log), is_validated=False, mark=mark)
+
     def load(self, streams: Sequence[StreamID]) -> list[Projection[S]]:
         """The states as of now, in one round trip; only events that this process has not seen are fetched.
 

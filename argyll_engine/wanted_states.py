@@ -10,7 +10,7 @@ from argyll_engine.work_order import WorkOrder
 
 
 def wanted_states(projections: Projections[FlowState], orders: Sequence[WorkOrder]) -> dict[FlowID, FlowState | None]:
-    """The flows as this process last saw them, or else as of now; what is decided on them the commits check.
+    """The flows as this process last saw them, as a message brought them, or as of now; the commits check which is true.
 
     Raises:
         StoreUnavailableError, UndecodableEventError
@@ -19,6 +19,8 @@ def wanted_states(projections: Projections[FlowState], orders: Sequence[WorkOrde
     missing = {}
     for order in orders:
         projection = projections.cached(order.stream_id)
+        if projection is None and order.log:
+            projection = projections.begun(order.stream_id, order.log.encode().split(b"\n"))
         if projection is not None and order.is_wanted_in(projection.state):
             states[order.flow_id] = projection.state
         else:

@@ -21,13 +21,17 @@ log = logs.get(__name__)
 
 
 class WorkOrder(Struct, frozen=True, kw_only=True):
-    """One attempt of a work item; `delivery_tag` names the message that asked for it."""
+    """One attempt of a work item; `delivery_tag` names the message that asked for it.
+
+    `log` holds the first events of the flow, one a line, if the message brought them; they may not be all by now.
+    """
 
     flow_id: FlowID
     step_id: StepID
     token: Token
     attempt: int
     delivery_tag: str = ""
+    log: str = ""
 
     @property
     def ids(self) -> dict[str, object]:

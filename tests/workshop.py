@@ -57,7 +57,7 @@ class MemoryDispatcher:
         """The messages of these effects."""
         return tuple(RENDERERS[type(effect)](effect) for effect in effects)
 
-    def seal(self, messages: Sequence[Message]) -> tuple[QueueEntry, ...]:
+    def seal(self, messages: Sequence[Message], _log: Sequence[bytes] = ()) -> tuple[QueueEntry, ...]:
         """Entries that tests can read."""
         return tuple(
             QueueEntry(key=message.queue, payload=encode([message.task, list(message.args)])) for message in messages

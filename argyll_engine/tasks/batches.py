@@ -21,6 +21,7 @@ from celery.worker.state import task_ready, task_reserved
 from celery.worker.strategy import default
 
 from argyll_engine import log as logs
+from argyll_engine.dispatch import FLOW_LOG
 from argyll_engine.model.ids import FlowID, StepID, Token
 from argyll_engine.read_along import ReadAlong
 from argyll_engine.script_runner import Fate
@@ -188,6 +189,7 @@ def order_of(request: MemberRequest) -> WorkOrder | None:
                 token=Token(token),
                 attempt=attempt,
                 delivery_tag=request.message.delivery_tag,
+                log=request.message.headers.get(FLOW_LOG, ""),
             )
         case _:
             return None

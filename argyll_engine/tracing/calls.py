@@ -165,9 +165,9 @@ class TracedDispatcher:
         messages = self._dispatcher.render(effects, now)
         return tuple(map(self._named, effects, messages))
 
-    def seal(self, messages: Sequence[Message]) -> tuple[QueueEntry, ...]:
+    def seal(self, messages: Sequence[Message], log: Sequence[bytes] = ()) -> tuple[QueueEntry, ...]:
         """See Dispatcher."""
-        return self._dispatcher.seal(messages)
+        return self._dispatcher.seal(messages, log)
 
     def publish(self, messages: Sequence[Message]) -> None:
         """See Dispatcher."""

@@ -35,7 +35,7 @@ class Nobody:
         """Nothing."""
         return ()
 
-    def seal(self, messages):
+    def seal(self, messages, log=()):
         """Nothing."""
         return ()
 

@@ -147,7 +147,7 @@ ENGINE = (
         ("call_runner", "log", "read_along", "script_runner", "work_order"),
         ("celery",),
     ),
-    Rule("tasks.batches", ("log", "model", "read_along", "script_runner", "work_order"), ("celery",)),
+    Rule("tasks.batches", ("dispatch", "log", "model", "read_along", "script_runner", "work_order"), ("celery",)),
     Rule(
         "tasks.*",
         (

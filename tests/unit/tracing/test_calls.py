@@ -65,7 +65,7 @@ class _Renderer:
     def render(self, effects: Sequence[Effect], now: datetime) -> tuple[Message, ...]:
         return tuple(RENDERERS[type(effect)](effect) for effect in effects)
 
-    def seal(self, messages: Sequence[Message]) -> tuple[QueueEntry, ...]:
+    def seal(self, messages: Sequence[Message], _log: Sequence[bytes] = ()) -> tuple[QueueEntry, ...]:
         return ()
 
     def publish(self, messages: Sequence[Message]) -> None:
