@@ -55,6 +55,7 @@ ROWS: Final[Mapping[type[errors.ArgyllError], Row]] = MappingProxyType(
         errors.FlowExistsError: Row(409),
         errors.FlowArchivedError: Row(409),
         errors.FlowNotEndedError: Row(409),
+        errors.OutdatedDecisionError: Row(409),
         errors.StoreLockedError: Row(409),
         errors.ScriptError: Row(500),
         errors.ScriptCompileError: Row(500),

@@ -5,8 +5,9 @@ Used by the routes of catalog, cluster and health. Source: the contract, http §
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
 from types import MappingProxyType
+
+from msgspec.structs import replace
 
 from argyll_engine.model.cluster import ClusterState, HealthStatus, NodeState, StepHealth
 from argyll_engine.model.ids import NodeID, StepID

@@ -6,7 +6,8 @@ meant.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from argyll_archiver.record import former_object_key, is_flow_of, make_object, object_key, read_object
 from argyll_archiver.sinks.port import Sink

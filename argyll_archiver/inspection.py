@@ -7,10 +7,12 @@ Reads only. Called by the console.
 import gzip
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Final, TypeVar
+
+from msgspec.structs import replace
 
 from argyll_archiver.archive import FlowArchive
 from argyll_archiver.reader import ArchiveReader

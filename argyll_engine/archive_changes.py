@@ -131,9 +131,7 @@ class ArchiveChanges:
         """Archived root flows that were deactivated before a time, oldest first."""
         return [each.flow_id for each in self._store.archived(before, limit)]
 
-    def expiring(
-        self, flow_ids: Sequence[FlowID], before: datetime
-    ) -> list[tuple[SeenFlow, ...] | FlowNotEndedError]:
+    def expiring(self, flow_ids: Sequence[FlowID], before: datetime) -> list[tuple[SeenFlow, ...] | FlowNotEndedError]:
         """Of each archived root flow that was deactivated before a time, it and its children as they are now.
 
         Empty if it was brought back or erased since it was looked for, or its id is that of a newer flow; an error if a

@@ -78,6 +78,11 @@ class EngineConfig:
         return tuple(sorted({*self.engine_redis.secrets, *flows, *broker}))
 
     @property
+    def is_one_redis(self) -> bool:
+        """Whether engine store and flow store are known to be on one Redis."""
+        return not self.is_sharded and replace(self.engine_redis, prefix=self.flow_redis.prefix) == self.flow_redis
+
+    @property
     def is_sharded(self) -> bool:
         """Whether there are several flow stores."""
         return bool(self.flow_shards)

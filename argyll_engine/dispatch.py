@@ -192,9 +192,7 @@ class StreamsDispatcher(CeleryDispatcher):
         brought = b"\n".join(log) if messages and messages[0].eta is None else b""
         if len(brought) > LOG_MAX:
             brought = b""
-        return tuple(
-            self._entry(message, now, b"" if number else brought) for number, message in enumerate(messages)
-        )
+        return tuple(self._entry(message, now, b"" if number else brought) for number, message in enumerate(messages))
 
     def _entry(self, message: Message, now: datetime, log: bytes) -> QueueEntry:
         priority = self._priority(message)

@@ -1,28 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """The engine: one short verb per use case. Called by the API, the CLI and the tasks; built by `wiring`."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TypeAlias
 
 from argyll_engine import log as logs
 from argyll_engine.archive_changes import ArchiveChanges
 from argyll_engine.archived_flows import ArchivedFlows
 from argyll_engine.errors import (
     ArgyllError,
-    BlockedGoalsError,
-    BrokenError,
     ExecutionNotFoundError,
-    FlowArchivedError,
     FlowNotFoundError,
-    MissingInputsError,
-    TransientError,
     WorkItemNotFoundError,
 )
 from argyll_engine.executor import Done, Executor, Request
+from argyll_engine.flow_starts import FlowStarts
 from argyll_engine.memo import Memoization
-from argyll_engine.memory_gate import MemoryGate
-from argyll_engine.model.attribute import ScriptConfig
 from argyll_engine.model.catalog import CatalogState
 from argyll_engine.model.cluster import ClusterState, HealthStatus
 from argyll_engine.model.commands import (
@@ -30,7 +23,6 @@ from argyll_engine.model.commands import (
     FailWork,
     RegisterStep,
     ReportHealth,
-    StartFlow,
     UnregisterStep,
     UpdateStep,
 )
@@ -47,12 +39,10 @@ from argyll_engine.model.ids import (
 )
 from argyll_engine.model.invocation import Failed, Succeeded
 from argyll_engine.model.plan import ExecutionPlan, InitArgs
-from argyll_engine.model.start import Start, StartTogether
+from argyll_engine.model.start import Start
 from argyll_engine.model.step import Step, StepType, WorkConfig, WorkDefaults
 from argyll_engine.model.trial import ScriptTrial, TrialResult
 from argyll_engine.plan.build import build
-from argyll_engine.plan.inputs import blocked_goals, missing_inputs
-from argyll_engine.plan_cache import PlanCache
 from argyll_engine.policy.definition import check_definition
 from argyll_engine.policy.outcome import read_outputs
 from argyll_engine.ports import ScriptEngine
@@ -60,15 +50,6 @@ from argyll_engine.query import Queries
 from argyll_engine.script_trial import try_script
 
 log = logs.get(__name__)
-
-
-DivideStarts: TypeAlias = Callable[[Sequence[Start], StartTogether], list[ArgyllError | None]]
-"""Hands starts on, all at once or in parts, and gives the answers in their order."""
-
-
-def together(starts: Sequence[Start], start: StartTogether) -> list[ArgyllError | None]:
-    """All at once."""
-    return start(starts)
 
 
 class Engine:
@@ -90,8 +71,7 @@ class Engine:
         cluster: Executor[ClusterState],
         flows: Executor[FlowState],
         memo: Memoization,
-        gate: MemoryGate,
-        divide: DivideStarts = together,
+        starts: FlowStarts,
     ) -> None:
         self.node_id = node_id
         self.work_defaults = work_defaults
@@ -103,9 +83,7 @@ class Engine:
         self._cluster = cluster
         self._flows = flows
         self._memo = memo
-        self._gate = gate
-        self._divide = divide
-        self._plans = PlanCache()
+        self._starts = starts
 
     # ---- steps ----
 
@@ -149,7 +127,7 @@ class Engine:
         Raises:
             PlanError, StepNotFoundError
         """
-        return build(self.queries.catalog(), goals, init, self._matches, preview=True)
+        return build(self.queries.catalog(), goals, init, self._scripts.match, preview=True)
 
     def start_flow(self, flow_id: FlowID, goals: tuple[StepID, ...], init: InitArgs, labels: Mapping[str, str]) -> None:
         """Start a flow; the same start again changes nothing.
@@ -168,75 +146,7 @@ class Engine:
         Raises StoreUnavailableError or StoreFullError for all of them. Of several flow stores, one that is away or full
         is what those starts are refused for that it concerns.
         """
-        return self._divide(starts, self._start_batch)
-
-    def _start_batch(self, starts: Sequence[Start]) -> list[ArgyllError | None]:
-        try:
-            return self._start_together(starts)
-        except TransientError:
-            raise
-        except Exception:
-            if len(starts) == 1:
-                raise
-            log.exception("starts_broken", count=len(starts))
-            return [self._start_alone(start) for start in starts]
-
-    def _start_alone(self, start: Start) -> ArgyllError | None:
-        try:
-            (refused,) = self._start_together([start])
-        except TransientError:
-            raise
-        except Exception as exc:  # noqa: BLE001 - the others of the batch are to go through
-            return BrokenError(f"flow {start.flow_id}: {type(exc).__name__}: {exc}")
-        return refused
-
-    def _start_together(self, starts: Sequence[Start]) -> list[ArgyllError | None]:
-        """See `start_flows`; raises whatever goes wrong with any of them."""
-        self._gate.check()
-        catalog = self.queries.catalog()
-        refused: list[ArgyllError | None] = [None] * len(starts)
-        asked: list[int] = []
-        requests: list[Request] = []
-        for index, start in enumerate(starts):
-            try:
-                requests.append(self._start_request(catalog, start))
-            except TransientError:
-                raise
-            except ArgyllError as exc:
-                refused[index] = exc
-            else:
-                asked.append(index)
-        answers = self._flows.execute(requests) if requests else []
-        for index, request, answer in zip(asked, requests, answers, strict=True):
-            refused[index] = answer if isinstance(answer, ArgyllError) else None
-            if isinstance(answer, FlowArchivedError):
-                refused[index] = self._refused_by_archive(request)
-        return refused
-
-    def _refused_by_archive(self, request: Request) -> ArgyllError | None:
-        """Why a flow is not started whose id was just that of an archived one; None if it is the same start."""
-        assert isinstance(request.command, StartFlow)
-        answer: Done[FlowState] | ArgyllError = FlowArchivedError(request.command.flow_id)
-        try:
-            while isinstance(answer, FlowArchivedError):
-                if self._archived.check_repeat(request.command):
-                    return None
-                (answer,) = self._flows.execute([request])  # it was brought back or erased between the two looks
-        except ArgyllError as exc:  # what is away concerns this start alone: others of the batch have gone through
-            return exc
-        return answer if isinstance(answer, ArgyllError) else None
-
-    def _start_request(self, catalog: CatalogState, start: Start) -> Request:
-        """The command that starts a flow, once it is known that it can be started."""
-        plan = self._plans.plan(catalog, start.goals, start.init, self._matches)
-        blocked = blocked_goals(plan)
-        if blocked:
-            raise BlockedGoalsError(blocked)
-        missing = missing_inputs(plan, start.init)
-        if missing:
-            raise MissingInputsError(missing)
-        command = StartFlow(flow_id=start.flow_id, plan=plan, init=start.init, labels=start.labels)
-        return Request(stream_id=flow_stream(start.flow_id), command=command, begins=True)
+        return self._starts.start(starts)
 
     # ---- results from outside ----
 
@@ -304,6 +214,3 @@ class Engine:
         status = HealthStatus.HEALTHY if step.type == StepType.SCRIPT else HealthStatus.UNKNOWN
         command = ReportHealth(node_id=self.node_id, step_id=step.id, status=status)
         self._cluster.execute_one(Request(stream_id=CLUSTER_STREAM, command=command))
-
-    def _matches(self, script: ScriptConfig, candidate: JSONValue) -> bool:
-        return self._scripts.match(script, candidate)

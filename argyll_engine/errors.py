@@ -21,6 +21,7 @@ ArgyllError
 │   ├── FlowExistsError       another start was recorded under the id
 │   ├── FlowArchivedError     the flow is in the archive, so nothing is decided about it
 │   ├── FlowNotEndedError     the flow is not deactivated, so it cannot be erased
+│   ├── OutdatedDecisionError what a decision rests on has changed meanwhile; the engine decides again
 │   └── StoreLockedError      somebody else migrates or restores the store
 ├── ScriptError               a script does not compile or fails when it runs
 │   ├── ScriptCompileError
@@ -196,6 +197,10 @@ class FlowNotEndedError(ConflictError):
     def __init__(self, flow_id: str, reason: str = "") -> None:
         self.flow_id, self.reason = flow_id, reason
         super().__init__(f"flow is not deactivated: {flow_id}" + (f" ({reason})" if reason else ""))
+
+
+class OutdatedDecisionError(ConflictError):
+    """What a decision rests on has changed meanwhile: decide again. Nobody outside of the engine sees it."""
 
 
 class StoreLockedError(ConflictError):

@@ -5,10 +5,6 @@ Commands of one stream in a batch are decided one after the other and committed 
 ends in an error. Called by the engine, the work runner and recovery. No rules live here.
 """
 
-import hashlib
-import itertools
-import os
-import secrets
 import uuid
 from collections import defaultdict
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
@@ -21,15 +17,27 @@ from typing import Final, Generic, TypeAlias, TypeVar
 from msgspec import Struct, field
 
 from argyll_engine.codec import encode_recorded, type_of
-from argyll_engine.errors import ArgyllError, BrokenError, TransientError
+from argyll_engine.errors import ArgyllError, BrokenError, OutdatedDecisionError, TransientError
 from argyll_engine.model.commands import Command
 from argyll_engine.model.effects import Effect
 from argyll_engine.model.events import Recorded
-from argyll_engine.model.facts import Facts, NewToken, Scripts
-from argyll_engine.model.ids import StepID, StreamID, Token
+from argyll_engine.model.facts import Facts, Scripts
+from argyll_engine.model.ids import StreamID, Token
 from argyll_engine.model.invocation import Succeeded
-from argyll_engine.ports import Claim, Clock, Commit, Committed, Dispatcher, EventStore, Message, WorkLeases
+from argyll_engine.ports import (
+    Claim,
+    Clock,
+    Commit,
+    Committed,
+    Dispatcher,
+    EventStore,
+    Message,
+    Outdated,
+    Version,
+    WorkLeases,
+)
 from argyll_engine.projections import Projection, Projections, mark_of
+from argyll_engine.seeds import new_seed, token_source
 
 S = TypeVar("S")
 
@@ -56,7 +64,8 @@ class Request(Struct, frozen=True, kw_only=True):
     If it leads to events, `claim` begins and the claims of `released` end with them; `delivery_tag` is the message to
     acknowledge. `seed` is the source of its tokens: the same through all races, so that it decides alike each time.
     `memo` is the remembered result of the call that the command is about. A stream that `begins` with the command is
-    not looked for first: the commit finds out whether it is there.
+    not looked for first: the commit finds out whether it is there. What `rests_on` another stream is refused, with an
+    OutdatedDecisionError, if that has gone on.
     """
 
     stream_id: StreamID
@@ -66,7 +75,8 @@ class Request(Struct, frozen=True, kw_only=True):
     delivery_tag: str = ""
     memo: Succeeded | None = None
     begins: bool = False
-    seed: bytes = field(default_factory=lambda: _seeds.next())
+    rests_on: Version | None = None
+    seed: bytes = field(default_factory=new_seed)
 
 
 class Done(Struct, Generic[S], frozen=True, kw_only=True):
@@ -228,6 +238,9 @@ class Executor(Generic[S]):
                 self._projections.keep(work.stream_id, work.state, result.next_sequence, mark)
                 unsealed.extend(() if commit.entries else work.messages)
                 won.append(work)
+            elif isinstance(result, Outdated):
+                work.answers = {index: OutdatedDecisionError() for index in work.indexes}
+                won.append(work)
             else:
                 self._projections.advance(work.stream_id, work.projection, result.missed)
         if unsealed:
@@ -266,6 +279,7 @@ class Executor(Generic[S]):
             claims=tuple(request.claim for request in effective if request.claim),
             released=tuple(token for request in effective for token in request.released),
             delivery_tags=tuple(request.delivery_tag for request in asked if request.delivery_tag),
+            rests_on=next((request.rests_on for request in asked if request.rests_on), None),
         )
 
     # ---- races ----
@@ -315,34 +329,3 @@ class Executor(Generic[S]):
 def _share(indexes: list[int], races: int) -> list[int]:
     """What goes into the next try: less after each race, for a long decision never wins against many short ones."""
     return indexes[: max(LEAST_SHARE, len(indexes) >> races)]
-
-
-class _Seeds:
-    """Seeds that nobody can guess, without asking the system for each: hashes of a count, keyed once a process."""
-
-    def __init__(self) -> None:
-        self.renew()
-        os.register_at_fork(after_in_child=self.renew)
-
-    def renew(self) -> None:
-        """Begin with another key."""
-        self._key, self._numbers = secrets.token_bytes(32), itertools.count()
-
-    def next(self) -> bytes:
-        """A seed that was never given before."""
-        return hashlib.blake2b(next(self._numbers).to_bytes(8), key=self._key, digest_size=16).digest()
-
-
-_seeds: Final[_Seeds] = _Seeds()
-
-
-def token_source(seed: bytes) -> NewToken:
-    """Tokens that follow from a seed, in the form of a UUID version 4: unguessable, yet the same if asked again."""
-
-    def new_token(step_id: StepID, index: int) -> Token:
-        digest = hashlib.blake2b(f"{step_id}\0{index}".encode(), key=seed, digest_size=16).digest()
-        text = digest.hex()
-        variant = "89ab"[digest[8] & 3]
-        return Token(f"{text[:8]}-{text[8:12]}-4{text[13:16]}-{variant}{text[17:20]}-{text[20:]}")
-
-    return new_token

@@ -126,6 +126,14 @@ class IndexChange(Struct, frozen=True, kw_only=True):
     labels: Mapping[str, str] = MappingProxyType({})
 
 
+class Version(Struct, frozen=True, kw_only=True):
+    """How far a stream was when somebody looked: the sequence after its last event, and how that begins."""
+
+    stream_id: StreamID
+    next_sequence: int
+    mark: bytes = b""
+
+
 class Commit(Struct, frozen=True, kw_only=True):
     """Everything that follows from one decision, applied together or not at all.
 
@@ -140,6 +148,7 @@ class Commit(Struct, frozen=True, kw_only=True):
         claims: who holds which work item from this commit on.
         released: tokens whose claims end with this commit.
         delivery_tags: the messages that caused the commit, acknowledged with it.
+        rests_on: another stream that must be as the decision saw it; only for stores that can look at it.
     """
 
     stream_id: StreamID
@@ -153,6 +162,7 @@ class Commit(Struct, frozen=True, kw_only=True):
     claims: tuple[Claim, ...] = ()
     released: tuple[Token, ...] = ()
     delivery_tags: tuple[str, ...] = ()
+    rests_on: Version | None = None
 
 
 class Committed(Struct, frozen=True, kw_only=True):
@@ -172,7 +182,11 @@ class SequenceConflict(Struct, frozen=True, kw_only=True):
     missed: tuple[bytes, ...]
 
 
-CommitResult: TypeAlias = Committed | SequenceConflict
+class Outdated(Struct, frozen=True, kw_only=True):
+    """The other stream that the commit rests on has gone on, or is another one; nothing of this commit happened."""
+
+
+CommitResult: TypeAlias = Committed | SequenceConflict | Outdated
 
 
 class EventStore(Protocol):
@@ -394,10 +408,7 @@ class Archive(Protocol):
 
 
 class Memo(Protocol):
-    """Results of memoizable steps by key, for all processes; those not used for longest go when there are too many.
-
-    Every method raises StoreUnavailableError.
-    """
+    """Results of memoizable steps by key, for all processes, the latest used. Raises StoreUnavailableError."""
 
     def find(self, keys: Sequence[str]) -> Sequence[Succeeded | None]:
         """What is kept under each key, in their order; None for nothing."""
@@ -429,10 +440,7 @@ class Dispatcher(Protocol):
         """The messages that carry these effects out."""
 
     def seal(self, messages: Sequence[Message], log: Sequence[bytes] = ()) -> tuple[QueueEntry, ...]:
-        """The same in the broker's form, for the commit; empty when the broker is not the flow store's Redis.
-
-        `log` is all that there is of their flow, if the commit begins it: whoever gets a message need not load it then.
-        """
+        """The same in the broker's form, for the commit, with all of the `log` that it begins; else empty."""
 
     def publish(self, messages: Sequence[Message]) -> None:
         """Send messages outside of a commit. Raises StoreUnavailableError when the broker does not answer."""

@@ -4,8 +4,9 @@
 Every answer is checked against the store, so that whatever was answered to a writer is seen by every process.
 """
 
-from dataclasses import dataclass
 from functools import partial
+
+from msgspec import Struct
 
 from argyll_engine.archived_flows import ArchivedFlows
 from argyll_engine.errors import FlowNotFoundError, StepNotFoundError
@@ -18,11 +19,10 @@ from argyll_engine.model.step import StepType
 from argyll_engine.plan.health import FlowHealth
 from argyll_engine.policy.health import merged_health
 from argyll_engine.ports import EventStore, FlowIndex
-from argyll_engine.projections import Projections
+from argyll_engine.projections import Projection, Projections
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServedFlow:
+class ServedFlow(Struct, frozen=True, kw_only=True):
     """The state of a flow, the sequence of its next event, and whether all of it came from the archive."""
 
     state: FlowState
@@ -30,8 +30,7 @@ class ServedFlow:
     is_archived: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServedLog:
+class ServedLog(Struct, frozen=True, kw_only=True):
     """All events of a flow as served, and whether they came from the archive."""
 
     events: tuple[bytes, ...]
@@ -74,8 +73,16 @@ class Queries:
 
     def catalog(self) -> CatalogState:
         """The registered steps."""
+        return self.loaded_catalog().state or CatalogState()
+
+    def seen_catalog(self) -> Projection[CatalogState]:
+        """The registered steps as this process saw them last; as of now if it has not yet."""
+        return self._catalog.cached(CATALOG_STREAM) or self.loaded_catalog()
+
+    def loaded_catalog(self) -> Projection[CatalogState]:
+        """The registered steps as of now."""
         (projection,) = self._catalog.load([CATALOG_STREAM])
-        return projection.state or CatalogState()
+        return projection
 
     def cluster(self) -> ClusterState:
         """The health that nodes reported."""

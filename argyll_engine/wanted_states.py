@@ -10,7 +10,7 @@ from argyll_engine.work_order import WorkOrder
 
 
 def wanted_states(projections: Projections[FlowState], orders: Sequence[WorkOrder]) -> dict[FlowID, FlowState | None]:
-    """The flows as this process last saw them, as a message brought them, or as of now; the commits check which is true.
+    """The flows as this process last saw them, as messages brought them, or as of now; commits check which is true.
 
     Raises:
         StoreUnavailableError, UndecodableEventError

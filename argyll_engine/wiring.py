@@ -24,9 +24,10 @@ from argyll_engine.clock import SystemClock
 from argyll_engine.compensator import Compensator
 from argyll_engine.config import EngineConfig, RedisConfig
 from argyll_engine.dispatch import CeleryDispatcher, SharedRedisDispatcher, StreamsDispatcher
-from argyll_engine.engine import DivideStarts, Engine, together
+from argyll_engine.engine import Engine
 from argyll_engine.executor import Executor, Observe
 from argyll_engine.flow_log import log_failures
+from argyll_engine.flow_starts import DivideStarts, FlowStarts, together
 from argyll_engine.health_checks import HealthChecks
 from argyll_engine.health_view import HealthView
 from argyll_engine.held_work import HeldWork
@@ -108,7 +109,10 @@ CATALOG_CACHE: Final = 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stores:
-    """The adapters behind the ports, for one deployment; `shards` where it has several flow stores."""
+    """The adapters behind the ports, for one deployment; `shards` where it has several flow stores.
+
+    `commits_see_catalog` where the commits of flows may rest on the catalog.
+    """
 
     engine: EventStore
     flows: EventStore
@@ -120,6 +124,7 @@ class Stores:
     flow_leases: WorkLeases
     along: ReadAlong = field(default_factory=ReadAlong)
     shards: Shards | None = None
+    commits_see_catalog: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,8 +236,15 @@ def assemble_engine(config: EngineConfig, parts: Parts, archive: ArchiveAccess |
         cluster=_engine_executor(parts, parts.cluster),
         flows=parts.flow_executor,
         memo=parts.memo,
-        gate=MemoryGate(stores.archive),
-        divide=_divided_starts(stores.shards) if stores.shards else together,
+        starts=FlowStarts(
+            queries=queries,
+            archived=archived,
+            flows=parts.flow_executor,
+            scripts=parts.scripts,
+            gate=MemoryGate(stores.archive),
+            divide=_divided_starts(stores.shards) if stores.shards else together,
+            commits_see_catalog=stores.commits_see_catalog,
+        ),
     )
 
 
@@ -450,6 +462,7 @@ def _redis_stores(config: EngineConfig) -> Stores:
         engine_leases=engine_leases,
         flow_leases=RedisWorkLeases(flow_client, prefix),
         along=along,
+        commits_see_catalog=config.is_one_redis,
     )
 
 
@@ -464,6 +477,7 @@ def _flow_store(client: Redis, config: EngineConfig, name: str, along: ReadAlong
         unacked_index_key=queues and queues + "unacked_index",
         feed_max_length=config.feed_max_length,
         deliveries=StreamDeliveries(GROUP, split_tag, along or ReadAlong()) if config.on_streams else None,
+        other_prefix=config.engine_redis.prefix if config.is_one_redis else "",
     )
     return _grouped(store, "flow")
 

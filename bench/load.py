@@ -16,6 +16,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from websockets.client import ClientProtocol
+from websockets.frames import Opcode
+from websockets.protocol import State
+from websockets.uri import parse_uri
+
 from bench.figures import percentile
 
 READ_BYTES = 65_536
@@ -86,8 +91,8 @@ class Sent:
         }
 
 
-class _Connection:
-    """One kept connection, and the request that it waits for."""
+class Connection:
+    """One kept connection, and the number of the request that it waits for."""
 
     __slots__ = ("number", "received", "socket")
 
@@ -97,7 +102,15 @@ class _Connection:
         self.number = -1
         self.received = b""
 
+    def ask(self, request: bytes) -> bytes:
+        """The whole answer to a request. Raises Refused when the connection is closed."""
+        self.send(0, request)
+        while (answer := self.receive()) is None:
+            continue
+        return answer
+
     def send(self, number: int, request: bytes) -> None:
+        """Send a request."""
         self.number = number
         self.socket.sendall(request)
 
@@ -112,6 +125,54 @@ class _Connection:
             return None
         answer, self.received = self.received[:size], self.received[size:]
         return answer
+
+    def close(self) -> None:
+        """End the connection."""
+        self.socket.close()
+
+
+class Listener:
+    """A WebSocket client in the thread that asks it: what `websockets` needs two threads for."""
+
+    def __init__(self, port: int) -> None:
+        self._protocol = ClientProtocol(parse_uri(f"ws://127.0.0.1:{port}/engine/ws"))
+        self._socket = socket.create_connection(("127.0.0.1", port), STALL_SECONDS)
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._protocol.send_request(self._protocol.connect())
+        self._flush()
+        self._heard: list[Any] = []
+        self._next_event()
+        if self._protocol.state is not State.OPEN:
+            raise Refused(f"no WebSocket: {self._protocol.handshake_exc}")
+
+    def send(self, document: Any) -> None:
+        """Send JSON."""
+        self._protocol.send_text(json.dumps(document).encode())
+        self._flush()
+
+    def next(self) -> Any:
+        """What the server sent next, as JSON. Raises Refused when it is closed, TimeoutError after a minute."""
+        while (frame := self._next_event()).opcode is not Opcode.TEXT:
+            continue
+        return json.loads(frame.data)
+
+    def close(self) -> None:
+        """End the connection."""
+        self._socket.close()
+
+    def _next_event(self) -> Any:
+        while not self._heard:
+            part = self._socket.recv(READ_BYTES)
+            if not part:
+                raise Refused("the WebSocket was closed")
+            self._protocol.receive_data(part)
+            self._flush()
+            self._heard += self._protocol.events_received()
+        return self._heard.pop(0)
+
+    def _flush(self) -> None:
+        for piece in self._protocol.data_to_send():
+            self._socket.sendall(piece)
 
 
 def send(port: int, requests: Sequence[bytes], connections: int = 32, rate: float | None = None) -> Sent:
@@ -135,7 +196,7 @@ class _Run:
 
     def __init__(self, port: int, requests: Sequence[bytes], connections: int, rate: float | None) -> None:
         self._requests, self._rate = requests, rate
-        self._free = [_Connection(port) for _ in range(connections)]
+        self._free = [Connection(port) for _ in range(connections)]
         self._busy = {connection.socket.fileno(): connection for connection in self._free}
         self._poll = select.epoll()
         for descriptor in self._busy:
@@ -147,7 +208,7 @@ class _Run:
     def close(self) -> None:
         """Close all connections."""
         for connection in self._busy.values():
-            connection.socket.close()
+            connection.close()
         self._poll.close()
 
     def finish(self) -> Sent:

@@ -4,7 +4,6 @@
 The end of flows is never assumed: they are counted in the store's index and by the API, and all must have completed.
 """
 
-import json
 import os
 import statistics
 import subprocess
@@ -12,15 +11,13 @@ import sys
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
-from websockets.sync.client import connect
-
 from bench import service, transport, usage
 from bench.figures import Measured, percentile
-from bench.load import Sent, send
+from bench.load import Connection, Listener, Refused, Sent, send, status_of
 from bench.product import POLL_SECONDS, Product, Stuck
 from bench.workloads import MAX_ITEMS, Workload, chain, fan_out, http_step, one_step
 
@@ -213,7 +210,7 @@ class HttpStep(Measurement):
 
 
 class Latency(Measurement):
-    """One flow at a time, from sending the POST until a WebSocket client has `flow_deactivated`."""
+    """One flow at a time on kept connections, from sending the POST until a WebSocket has `flow_deactivated`."""
 
     rows = ("latency", "latency_p99")
 
@@ -227,14 +224,16 @@ class Latency(Measurement):
         workload, target = one_step(), product.ended() + count
         ids, requests = workload.requests(count)
         seen, sent_at = [], []
-        with connect(f"ws://127.0.0.1:{product.port}/engine/ws", compression=None) as socket:
-            socket.send(json.dumps(_SUBSCRIBE))
-            socket.recv(timeout=10)
+        with closing(Listener(product.port)) as listener, closing(Connection(product.port)) as connection:
+            listener.send(_SUBSCRIBE)
+            listener.next()
             for flow_id, request in zip(ids, requests, strict=True):
                 sent_at.append(time.time())
                 started = time.perf_counter()
-                send(product.port, [request], 1).require(CREATED)
-                while json.loads(socket.recv(timeout=30))["id"] != ["flow", flow_id]:
+                answer = connection.ask(request)
+                if status_of(answer) != CREATED:
+                    raise Refused(f"a start was answered with {answer!r}")
+                while listener.next()["id"] != ["flow", flow_id]:
                     continue
                 seen.append((time.perf_counter() - started) * 1000)
         product.await_ended(target)

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from marshmallow import post_load
+from msgspec import structs
 
 from argyll_api.schemas.attribute import Attributes, ScriptShape
 from argyll_api.schemas.fields import Flag, Integer, Text, TextMap, Texts
@@ -152,10 +153,10 @@ def _with_inner_name(spec: AttributeSpec, inner: str) -> AttributeSpec:
     mapping = spec.mapping or MappingConfig()
     if mapping.name:
         return spec
-    mapping = replace(mapping, name=inner)
+    mapping = structs.replace(mapping, name=inner)
     if spec.role == Role.OUTPUT:
         return replace(spec, output=OutputConfig(mapping=mapping))
-    config = replace(spec.input_config, mapping=mapping)
+    config = structs.replace(spec.input_config, mapping=mapping)
     return _with_input(spec, config)
 
 

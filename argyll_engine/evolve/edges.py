@@ -6,8 +6,9 @@ Called by `evolve/catalog.py` only; what is wrong with a graph is judged in `pol
 
 from bisect import bisect_left
 from collections.abc import Callable, MutableMapping
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from argyll_engine.model.attribute import Role
 from argyll_engine.model.ids import Name, StepID

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
+from msgspec import Struct
+
 from argyll_engine.model.ids import Name
 
 
@@ -45,24 +47,21 @@ class Collect(StrEnum):
     NONE = "none"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScriptConfig:
+class ScriptConfig(Struct, frozen=True, kw_only=True):
     """A script and the language it is written in; an empty text counts as no script."""
 
     language: str = ""
     script: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MappingConfig:
+class MappingConfig(Struct, frozen=True, kw_only=True):
     """Inner name of an attribute, or a script that turns one value into another, or both."""
 
     name: str = ""
     script: ScriptConfig | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InputConfig:
+class InputConfig(Struct, frozen=True, kw_only=True):
     """Settings of a required or optional input.
 
     `match` belongs to required inputs; `default` (JSON text, empty = none) and `deadline_ms` to optional ones.
@@ -76,22 +75,19 @@ class InputConfig:
     deadline_ms: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConstConfig:
+class ConstConfig(Struct, frozen=True, kw_only=True):
     """Value of a const attribute as JSON text."""
 
     value: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MetaConfig:
+class MetaConfig(Struct, frozen=True, kw_only=True):
     """Key of the execution metadata that fills a meta attribute."""
 
     key: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutputConfig:
+class OutputConfig(Struct, frozen=True, kw_only=True):
     """Settings of an output."""
 
     mapping: MappingConfig | None = None

@@ -2,10 +2,11 @@
 """Health of steps as nodes see it. Folding events into it is `evolve/cluster.py`."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
+
+from msgspec import Struct
 
 from argyll_engine.model.ids import NodeID, StepID
 
@@ -18,25 +19,22 @@ class HealthStatus(StrEnum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StepHealth:
+class StepHealth(Struct, frozen=True, kw_only=True):
     """Health of one step on one node; `error` says why it is not healthy."""
 
     status: HealthStatus
     error: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NodeState:
+class NodeState(Struct, frozen=True, kw_only=True):
     """What one node has reported; `last_seen_at` is None while it has reported nothing."""
 
     last_seen_at: datetime | None = None
-    health: Mapping[StepID, StepHealth] = field(default_factory=lambda: MappingProxyType({}))
+    health: Mapping[StepID, StepHealth] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClusterState:
+class ClusterState(Struct, frozen=True, kw_only=True):
     """Every node that ever reported."""
 
     last_updated_at: datetime | None = None
-    nodes: Mapping[NodeID, NodeState] = field(default_factory=lambda: MappingProxyType({}))
+    nodes: Mapping[NodeID, NodeState] = MappingProxyType({})

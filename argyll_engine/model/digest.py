@@ -6,12 +6,12 @@ A digest stays in the live store when the log has gone, and is part of the archi
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from typing import Final
 
 import msgspec
+from msgspec import Struct
 
 from argyll_engine.model.flow import FlowState, FlowStatus
 from argyll_engine.model.ids import FlowID, JSONValue, StepID
@@ -21,8 +21,7 @@ MAX_REASON_CHARACTERS: Final = 1_000
 """Of the reason for which a flow is erased, as the audit log keeps it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FlowDigest:
+class FlowDigest(Struct, frozen=True, kw_only=True):
     """The outline of a deactivated flow; the hashes tell a repeated start from a different one.
 
     `goals_sha256` and `init_sha256` are equal for two starts exactly when the engine would take them for the same.
@@ -44,16 +43,14 @@ class FlowDigest:
     object_bytes: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EndedFlow:
+class EndedFlow(Struct, frozen=True, kw_only=True):
     """A root flow that was deactivated then."""
 
     flow_id: FlowID
     deactivated_at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ArchivedFlow:
+class ArchivedFlow(Struct, frozen=True, kw_only=True):
     """A flow as it was read from an object: the events byte for byte as stored, state and digest as JSON values."""
 
     flow_id: FlowID
@@ -62,16 +59,14 @@ class ArchivedFlow:
     digest: dict[str, JSONValue]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ObjectPlace:
+class ObjectPlace(Struct, frozen=True, kw_only=True):
     """Where an object is: the bucket or directory, as ARCHIVE_BUCKET_URL names it, and its key."""
 
     target: str
     key: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RestoredFlow:
+class RestoredFlow(Struct, frozen=True, kw_only=True):
     """The digest of an archived flow, the events that it stands for, and where they were read."""
 
     digest: FlowDigest
@@ -79,8 +74,7 @@ class RestoredFlow:
     place: ObjectPlace
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeptFlow:
+class KeptFlow(Struct, frozen=True, kw_only=True):
     """What the live store knows of a flow in the archive: its digest, if it is there, and the objects that it had when
     it was restored."""
 
@@ -88,8 +82,7 @@ class KeptFlow:
     objects: tuple[ObjectPlace, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SeenFlow:
+class SeenFlow(Struct, frozen=True, kw_only=True):
     """An ended flow as somebody saw it who wants it gone: only that one may go, not another that has its id by then.
 
     A live one has the outline that its digest would be, and `mark` is how its last event begins.
@@ -101,8 +94,7 @@ class SeenFlow:
     objects: tuple[ObjectPlace, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuditRecord:
+class AuditRecord(Struct, frozen=True, kw_only=True):
     """What somebody did that leaves no other trace; `position` is its place in the audit log."""
 
     position: str

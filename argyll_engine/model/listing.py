@@ -2,11 +2,12 @@
 """What can be asked of the flow index and what it answers. Source: the contract, http §1.7 and execution §9.6."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
+
+from msgspec import Struct
 
 from argyll_engine.model.flow import FlowStatus
 from argyll_engine.model.ids import FlowID
@@ -21,8 +22,7 @@ class Sort(StrEnum):
     RECENT_DESC = "recent_desc"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cursor:
+class Cursor(Struct, frozen=True, kw_only=True):
     """Place of a row in the order: group 0 is active, 1 the rest; `recent_ms` is its timestamp in Unix ms."""
 
     id: FlowID
@@ -30,15 +30,14 @@ class Cursor:
     recent_ms: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FlowQuery:
+class FlowQuery(Struct, frozen=True, kw_only=True):
     """Filters are joined by AND; empty ones do not filter. `limit` of 0 means all. Children are never listed.
 
     `archived` True asks for archived flows only, False for the others.
     """
 
     id_prefix: str = ""
-    labels: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    labels: Mapping[str, str] = MappingProxyType({})
     statuses: tuple[FlowStatus, ...] = ()
     limit: int = 0
     sort: Sort = Sort.RECENT_ASC
@@ -46,8 +45,7 @@ class FlowQuery:
     archived: bool | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FlowItem:
+class FlowItem(Struct, frozen=True, kw_only=True):
     """One row; `status` is the indexed one, which stays `active` until the flow is deactivated, set at `at`."""
 
     id: FlowID
@@ -55,16 +53,14 @@ class FlowItem:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FlowStanding:
+class FlowStanding(Struct, frozen=True, kw_only=True):
     """What the index says of one flow, children too: the indexed status, and whether the flow is archived."""
 
     status: FlowStatus
     is_archived: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FlowPage:
+class FlowPage(Struct, frozen=True, kw_only=True):
     """Rows in order; `total` counts all matches whatever cursor and limit say; `next_cursor` where more follow."""
 
     items: tuple[FlowItem, ...]

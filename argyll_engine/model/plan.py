@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from msgspec import Struct
+
 from argyll_engine.model.ids import JSONValue, Name, StepID
 from argyll_engine.model.step import Step
 
@@ -12,16 +14,14 @@ InitArgs = Mapping[Name, tuple[JSONValue, ...] | None]
 """Candidate values a start gives per attribute; None and an empty tuple count as not given."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AttributeEdges:
+class AttributeEdges(Struct, frozen=True, kw_only=True):
     """Who produces an attribute and who takes it."""
 
     providers: tuple[StepID, ...] = ()
     consumers: tuple[StepID, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Neighbours:
+class Neighbours(Struct, frozen=True, kw_only=True):
     """Where a step stands in a plan: its place in plan order, and the steps that its outcome may concern.
 
     `takers` are its outputs, each with a step that takes it; `consumers` those steps; `suppliers` the providers of what
@@ -34,17 +34,12 @@ class Neighbours:
     suppliers: tuple[StepID, ...]
 
 
-def _nothing() -> Mapping[StepID, tuple[Name, ...]]:
-    return MappingProxyType({})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Excluded:
+class Excluded(Struct, frozen=True, kw_only=True):
     """Steps that planning reached and left out, each with the attribute names that are the reason."""
 
-    satisfied: Mapping[StepID, tuple[Name, ...]] = field(default_factory=_nothing)
-    blocked: Mapping[StepID, tuple[Name, ...]] = field(default_factory=_nothing)
-    missing: Mapping[StepID, tuple[Name, ...]] = field(default_factory=_nothing)
+    satisfied: Mapping[StepID, tuple[Name, ...]] = MappingProxyType({})
+    blocked: Mapping[StepID, tuple[Name, ...]] = MappingProxyType({})
+    missing: Mapping[StepID, tuple[Name, ...]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,10 +2,13 @@
 """Step definitions as registered. What makes one valid is decided in `policy/definition.py`."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from argyll_engine.model.attribute import AttributeSpec, Collect, Role, ScriptConfig
 from argyll_engine.model.ids import Name, StepID
@@ -31,8 +34,7 @@ class BackoffType(StrEnum):
     EXPONENTIAL = "exponential"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HttpConfig:
+class HttpConfig(Struct, frozen=True, kw_only=True):
     """Where and how an HTTP step is called.
 
     `method` empty means POST; `timeout_ms` of zero or less means the engine's default; `protocol` empty means
@@ -47,15 +49,13 @@ class HttpConfig:
     protocol: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FlowConfig:
+class FlowConfig(Struct, frozen=True, kw_only=True):
     """Goals of the child flow that a flow step starts."""
 
     goals: tuple[StepID, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkDefaults:
+class WorkDefaults(Struct, frozen=True, kw_only=True):
     """Retry settings that a step inherits where it gives none. Source: the contract, execution §3.6."""
 
     max_retries: int = 10
@@ -64,8 +64,7 @@ class WorkDefaults:
     backoff_type: str = BackoffType.EXPONENTIAL
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkConfig:
+class WorkConfig(Struct, frozen=True, kw_only=True):
     """Retry and parallelism settings of a step; zero and empty mean "not given".
 
     `max_retries` below zero means without limit; `parallelism` of zero means one at a time.

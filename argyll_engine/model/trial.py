@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """A script tried out before any step has it: what is asked, and what came of it. How it is run is `script_trial.py`."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from argyll_engine.model.attribute import ScriptConfig
 from argyll_engine.model.ids import JSONValue, Name
@@ -17,8 +18,7 @@ class TrialMode(StrEnum):
     MAPPING = "mapping"  # turns one input, or the outputs, into another value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScriptTrial:
+class ScriptTrial(Struct, frozen=True, kw_only=True):
     """A script, the names it sees, and values for them.
 
     Args:
@@ -32,8 +32,7 @@ class ScriptTrial:
     inputs: JSONValue = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrialResult:
+class TrialResult(Struct, frozen=True, kw_only=True):
     """What the script gave: outputs, a truth value or the mapped value; `found` is false for a mapping of nothing."""
 
     value: JSONValue = None

@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """How a deployment is at one moment: its stores, queues and workers. What that means is `policy/readiness.py`."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoreVitals:
+class StoreVitals(Struct, frozen=True, kw_only=True):
     """One Redis: `error` says why it does not answer, `fault` what is wrong with how it keeps data; empty for nothing.
 
     `limit_bytes` 0 means that it has no limit.
@@ -18,8 +17,7 @@ class StoreVitals:
     limit_bytes: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QueueVitals:
+class QueueVitals(Struct, frozen=True, kw_only=True):
     """One queue: messages that are ready, taken, waiting for their time, and given up; the age of the oldest ready."""
 
     name: str
@@ -30,8 +28,7 @@ class QueueVitals:
     oldest_seconds: float = 0.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Vitals:
+class Vitals(Struct, frozen=True, kw_only=True):
     """All of it. `queues` is empty where the broker is not ours; the numbers are None while the flow store is away.
 
     Of several flow stores the numbers are sums over those that answer, and `unserved` names those of them that have no
@@ -45,8 +42,7 @@ class Vitals:
     unserved: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MemoryUse:
+class MemoryUse(Struct, frozen=True, kw_only=True):
     """Memory of the flow store; `limit_bytes` 0 means that it has no limit."""
 
     used_bytes: int

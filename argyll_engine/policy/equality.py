@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
+from msgspec import structs
+
 from argyll_engine.model.ids import JSONValue
 from argyll_engine.model.step import Step
 
@@ -52,4 +54,4 @@ def with_default_method(step: Step) -> Step:
     """The same step with the method written out that an HTTP step gets when it names none."""
     if step.http is None or step.http.method:
         return step
-    return replace(step, http=replace(step.http, method=DEFAULT_METHOD))
+    return replace(step, http=structs.replace(step.http, method=DEFAULT_METHOD))

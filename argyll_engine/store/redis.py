@@ -7,7 +7,7 @@ Made by wiring, once for the engine's aggregates (trimmed by snapshots) and once
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from redis import Redis
 
@@ -18,17 +18,23 @@ from argyll_engine.ports import (
     CommitResult,
     Committed,
     LoadRequest,
+    Outdated,
     QueueEntry,
     QueueForm,
     SequenceConflict,
     Snapshot,
     Stream,
+    Version,
 )
 from argyll_engine.read_along import NextRead, Source
 from argyll_engine.store.connect import translated
 from argyll_engine.store.feed import DEFAULT_FEED_LENGTH, feed_name
 from argyll_engine.store.keys import Keys
 from argyll_engine.store.scripts import Script, ScriptCall, ScriptRunner, read_script
+
+_COMMITTED: Final = 1
+_OUTDATED: Final = 2
+"""What `commit.lua` says first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +64,7 @@ class RedisEventStore:
         unacked_index_key: Sorted set beside it. Source: kombu, `kombu/transport/redis.py`, class QoS.
         feed_max_length: Notes that the feed keeps at least; somewhat older ones may be there.
         deliveries: Set if the broker keeps its messages in streams on this Redis.
+        other_prefix: Of another store on this Redis whose streams commits may rest on.
     """
 
     def __init__(
@@ -71,6 +78,7 @@ class RedisEventStore:
         unacked_index_key: str = "",
         feed_max_length: int = DEFAULT_FEED_LENGTH,
         deliveries: StreamDeliveries | None = None,
+        other_prefix: str = "",
     ) -> None:
         self._client, self._name, self._trimmed = client, store_name, trimmed
         self._keys = keys = Keys(prefix)
@@ -79,6 +87,7 @@ class RedisEventStore:
         self._indexes = (keys.statuses(), keys.due(), *map(keys.status, FlowStatus), keys.feed())
         self._feed_max_length = feed_max_length
         self._deliveries = deliveries
+        self._other = Keys(other_prefix) if other_prefix else None
         self._unacked = (unacked_key, unacked_index_key) if unacked_key and unacked_index_key else ()
 
     def load(self, requests: Sequence[LoadRequest]) -> Sequence[Stream]:
@@ -152,7 +161,9 @@ class RedisEventStore:
             *sets,
             *queues,
             *delivery_keys,
+            *self._other_keys(commit.rests_on),
         ]
+        other = commit.rests_on
         args: list[str | bytes | int] = [
             commit.expected_sequence,
             index.status if index else "",
@@ -171,6 +182,8 @@ class RedisEventStore:
             self._deliveries.group if self._deliveries else "",
             commit.mark,
             " ".join(commit.event_types),
+            "" if other is None else other.next_sequence,
+            b"" if other is None else other.mark,
             *commit.events,
             *(part for claim in commit.claims for part in (claim.token, claim.worker_id)),
             *commit.released,
@@ -181,6 +194,13 @@ class RedisEventStore:
                 args += (entry.due_ms, entry.payload) if entry.form is QueueForm.DELAYED else (entry.payload,)
         args += deliveries
         return ScriptCall(self._commit, keys, args)
+
+    def _other_keys(self, version: Version | None) -> tuple[str, ...]:
+        """The log that a commit rests on, and its snapshot."""
+        if version is None:
+            return ()
+        assert self._other is not None, "nothing says where the other store's keys are"
+        return (self._other.events(version.stream_id), self._other.snapshot(version.stream_id))
 
     def _sets(self, commit: Commit) -> list[str]:
         """The sets that a flow joins with its first commit: those of its labels, or a child its family's."""
@@ -228,6 +248,8 @@ def _stream(request: LoadRequest, answer: list[Any]) -> Stream:
 
 
 def _result(answer: list[Any]) -> CommitResult:
-    if answer[0]:
+    if answer[0] == _COMMITTED:
         return Committed(next_sequence=answer[1])
+    if answer[0] == _OUTDATED:
+        return Outdated()
     return SequenceConflict(next_sequence=answer[1], missed=tuple(answer[2]))

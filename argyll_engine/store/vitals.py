@@ -7,10 +7,11 @@ in the vitals.
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from threading import Lock
 from typing import Any, Final
 
+from msgspec.structs import replace
 from redis import Redis
 from redis.exceptions import RedisError
 

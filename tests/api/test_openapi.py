@@ -3,7 +3,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 from enum import Enum
 from functools import partial
@@ -11,7 +11,7 @@ from types import NoneType, UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
 import pytest
-from msgspec import Struct
+from msgspec import Struct, structs
 from openapi_spec_validator import validate
 
 from argyll_api.app import create_app
@@ -173,7 +173,10 @@ def _full(cls: Any, levels: int, members: Iterable[str]) -> Any:
         values["metadata"] = PARENT
     if cls is AttributeSpec:
         settings: InputConfig = values["required"]
-        values |= {"required": replace(settings, default="", deadline_ms=0), "optional": replace(settings, match=None)}
+        values |= {
+            "required": structs.replace(settings, default="", deadline_ms=0),
+            "optional": structs.replace(settings, match=None),
+        }
     return cls(**values)
 
 

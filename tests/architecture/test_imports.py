@@ -74,7 +74,8 @@ ENGINE = (
     Rule("cache", ("model",)),
     Rule("aggregates", ("model", "decide", "evolve", "react", "ports", "codec", "errors")),
     Rule("projections", (*SHELL, "aggregates", "cache")),
-    Rule("executor", (*SHELL, "projections")),
+    Rule("seeds", ("model",)),
+    Rule("executor", (*SHELL, "projections", "seeds")),
     Rule("archived_flows", ("codec", "errors", "model", "ports")),
     Rule("archive_changes", (*SHELL, "archived_flows", "projections")),
     Rule("query", (*SHELL, "archived_flows", "plan", "policy", "projections")),
@@ -116,10 +117,17 @@ ENGINE = (
     Rule("canary", (*SHELL, "executor", "plan", "projections")),
     Rule("plan_cache", ("model", "plan")),
     Rule(
+        "flow_starts",
+        (
+            *("archived_flows", "errors", "executor", "log", "memory_gate", "model", "plan", "plan_cache"),
+            *("ports", "projections", "query"),
+        ),
+    ),
+    Rule(
         "engine",
         (
-            *("archive_changes", "archived_flows", "errors", "executor", "log", "memo", "model", "plan", "plan_cache"),
-            *("memory_gate", "policy", "ports", "query", "script_trial"),
+            *("archive_changes", "archived_flows", "errors", "executor", "flow_starts", "log", "memo", "model", "plan"),
+            *("policy", "ports", "query", "script_trial"),
         ),
     ),
     # adapters: never one another

@@ -2,12 +2,12 @@
 """What both stores keep of archiving: leases, digests in the place of logs, restoring, erasing."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from msgspec import structs
+from msgspec.structs import replace
 from redis import Redis
 
 from argyll_engine.model.digest import EndedFlow, FlowDigest, KeptFlow, ObjectPlace, RestoredFlow, SeenFlow

@@ -2,10 +2,10 @@
 """Archived and erased flows as the event store and the flow index answer for them, memory and Redis alike."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from msgspec.structs import replace
 from redis import Redis
 
 from argyll_engine.codec import digest_from_text

@@ -3,11 +3,11 @@
 
 import random
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from threading import Thread
 
 import pytest
+from msgspec.structs import replace
 
 from argyll_engine.model.flow import FlowStatus
 from argyll_engine.model.ids import FlowID

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from redis import Redis
 
 from argyll_engine.config import EngineConfig
-from argyll_engine.dispatch import RUN_WORK, StreamsDispatcher
+from argyll_engine.dispatch import FLOW_LOG, LOG_MAX, RUN_WORK, StreamsDispatcher
 from argyll_engine.model.flow import FlowStatus
 from argyll_engine.model.ids import FlowID, flow_stream
 from argyll_engine.ports import Commit, Committed, IndexChange, Message, QueueEntry, SequenceConflict
@@ -101,6 +101,32 @@ def test_a_committed_message_equals_a_sent_one(
     (_, sent), (_, committed) = client.xrange(keys.stream("work", priority))
     assert list(sent) == list(committed) == [b"m"]
     assert read(sent[b"m"]) == read(committed[b"m"])
+
+
+def logs_of(entries: tuple[QueueEntry, ...]) -> list[str | None]:
+    """What each message brings of its flow."""
+    return [json.loads(entry.payload.partition(b"{")[1] + entry.payload.partition(b"{")[2])["headers"].get(FLOW_LOG)
+            for entry in entries]  # fmt: skip
+
+
+def test_the_first_message_brings_the_flow(streams: StreamsDispatcher) -> None:
+    """As stored, one event a line; it is otherwise the message that it would be."""
+    log = (b'{"data":"a \\"quoted\\" line\\n"}', b'{"sequence":1}')
+    brought, plain = streams.seal([RUN, RUN], log)
+    assert [b"\n".join(log).decode(), None] == logs_of((brought, plain))
+    with_log, without = read(brought.payload), read(plain.payload)
+    assert with_log["headers"].pop(FLOW_LOG)
+    assert with_log == without
+
+
+def test_a_log_is_brought_only_where_it_is_short_and_of_use(streams: StreamsDispatcher) -> None:
+    """A long one would lie in Redis twice, and by the time of a delayed message it is old."""
+    later = replace(RUN, eta=datetime.now(UTC) + timedelta(seconds=60))
+    long_one = (b'{"x":"%b"}' % (b"x" * LOG_MAX),)
+    assert [None] == logs_of(streams.seal([RUN], long_one))
+    assert [None, None] == logs_of(streams.seal([later, RUN], (b"{}",)))
+    assert [None] == logs_of(streams.seal([RUN]))
+    assert () == streams.seal([], (b"{}",))
 
 
 def test_a_committed_delay_equals_a_sent_one(

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from argyll_engine.archived_flows import EventCache
 from argyll_engine.codec import decode
@@ -54,7 +55,7 @@ def test_a_flow_is_the_same_through_the_archive(place: Archiving, engine: Engine
     place.archiver.sweep()
     for reader in (engine, another_engine(place)):
         after = (reader.queries.served_flow(A), reader.queries.flow_log(A), reader.queries.flow_status(A))
-        assert tuple(replace(each, is_archived=True) for each in before) == after
+        assert tuple(structs.replace(each, is_archived=True) for each in before) == after
 
 
 def test_a_flow_is_read_from_the_archive_once(place: Archiving, engine: Engine) -> None:

@@ -15,11 +15,12 @@ from argyll_engine.errors import (
     StoreUnavailableError,
     WorkItemNotFoundError,
 )
-from argyll_engine.executor import LEAST_SHARE, Done, Executor, Request, token_source
+from argyll_engine.executor import LEAST_SHARE, Done, Executor, Request
 from argyll_engine.model.commands import CompleteWork, RegisterStep, StartFlow, StartWork
 from argyll_engine.model.events import StepRegistered, WorkSucceeded
 from argyll_engine.model.ids import CATALOG_STREAM, FlowID, StepID, Token, flow_stream
 from argyll_engine.ports import LoadRequest, Snapshot
+from argyll_engine.seeds import token_source
 from argyll_engine.store.memory import MemoryEventStore
 from argyll_engine.wiring import Parts
 from tests.definitions import a_step

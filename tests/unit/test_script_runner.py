@@ -5,6 +5,7 @@ from collections.abc import Callable
 from itertools import count
 
 import pytest
+from msgspec.structs import replace
 
 from argyll_engine.model.flow import FlowStatus, WorkStatus
 from argyll_engine.model.ids import FlowID, StepID, Token
@@ -12,6 +13,7 @@ from argyll_engine.model.invocation import Failed, Invocation, Outcome, Succeede
 from argyll_engine.model.step import WorkConfig
 from argyll_engine.patience import Patience
 from argyll_engine.script_runner import BATCH_SECONDS, Fate, ScriptRunner
+from argyll_engine.wiring import Parts
 from argyll_engine.work_order import WorkOrder
 from tests.counting import CountingStore
 from tests.definitions import a_script_step, a_step, output, required
@@ -31,18 +33,27 @@ class Bench:
         self.parts = self.shop.parts_of_another_process()
         self.store = CountingStore(self.shop.backend)
         self.parts.flows._store = self.parts.flow_executor._store = self.store
-        self.runner = ScriptRunner(
-            flows=self.parts.flow_executor,
-            projections=self.parts.flows,
-            health=self.shop.runner._scripts._health,
-            held=self.shop.held,
-            memo=self.parts.memo,
-            scripts=self.client,
-            patience=self.patience,
-            clock=ticks,
-        )
+        self.ticks = ticks
+        self.runner = self.runner_on(self.parts)
         for step in (ADD, FAN, a_step("call")):
             self.shop.engine.register_step(step)
+
+    def runner_on(self, parts: Parts) -> ScriptRunner:
+        """A runner on the parts of one process."""
+        return ScriptRunner(
+            flows=parts.flow_executor,
+            projections=parts.flows,
+            health=self.shop.runner._scripts._health,
+            held=self.shop.held,
+            memo=parts.memo,
+            scripts=self.client,
+            patience=self.patience,
+            clock=self.ticks,
+        )
+
+    def runner_elsewhere(self) -> ScriptRunner:
+        """A runner of another process, which has seen nothing yet."""
+        return self.runner_on(self.shop.parts_of_another_process())
 
     def orders(self, *flow_ids: str, goal: str = "add", x: object = 1) -> list[WorkOrder]:
         """The orders that starting these flows leads to."""
@@ -198,3 +209,59 @@ def test_a_worker_that_stops_leaves_the_rest():
 
     item = next(iter(bench.shop.engine.queries.flow(FlowID("b")).executions[StepID("add")].work_items.values()))
     assert WorkStatus.PENDING == item.status
+
+
+# ---- messages that bring their flow ------------------------------------------------------------
+
+
+def with_log(bench: Bench, order: WorkOrder) -> WorkOrder:
+    """The order as the first message of its flow brings it: with all that there is of the flow."""
+    log = bench.shop.backend.logs[order.stream_id].events
+    return replace(order, log=b"\n".join(log).decode())
+
+
+def test_a_flow_that_its_message_brings_is_not_loaded():
+    """Only the one is that no message brought and this process has never seen."""
+    bench = Bench(adds)
+    first, second, third = bench.orders(*"abc")
+
+    assert [Fate.COMMITTED] * 3 == bench.runner.run_together([with_log(bench, first), second, with_log(bench, third)])
+
+    assert ([1], [3]) == (bench.store.loads, bench.store.commits)
+    assert [FlowStatus.COMPLETED] * 3 == [bench.status(flow_id) for flow_id in "abc"]
+
+
+def test_a_message_that_comes_again_brings_an_old_flow():
+    """Another process has run it meanwhile: the commit finds out, and nothing is recorded twice."""
+    bench = Bench(adds)
+    (order,) = (with_log(bench, order) for order in bench.orders("a"))
+    bench.runner.run_together([order])
+    before = bench.shop.log_of("a")
+
+    assert [Fate.DONE] == bench.runner_elsewhere().run_together([order])
+
+    assert before == bench.shop.log_of("a")
+
+
+def test_a_message_may_bring_a_flow_whose_id_is_that_of_another_by_now():
+    """It does nothing to the new one, neither as long as that waits nor in the process that has seen the message."""
+    bench = Bench(adds)
+    (old,) = (with_log(bench, order) for order in bench.orders("a"))
+    del bench.shop.backend.logs[old.stream_id], bench.shop.backend.flows[old.flow_id]
+    bench.shop.parts.flows.forget(old.stream_id)
+    bench.shop.clock.move(seconds=1)
+    (new,) = (with_log(bench, order) for order in bench.orders("a"))
+    runner = bench.runner_elsewhere()
+
+    assert [Fate.ALONE] == runner.run_together([old])  # alone it finds no such work
+    assert [Fate.COMMITTED] == runner.run_together([new])
+
+    assert FlowStatus.COMPLETED == bench.status("a")
+
+
+def test_a_log_that_cannot_be_read_is_left_to_the_store():
+    """One of another version, say: run alone, the order loads its flow, and that says what is wrong."""
+    bench = Bench(adds)
+    first, second = bench.orders(*"ab")
+
+    assert [Fate.ALONE, Fate.ALONE] == bench.runner.run_together([replace(first, log="{}"), second])

@@ -3,16 +3,19 @@
 --
 -- KEYS 1 log  2 snapshot  3 claims  4 statuses  5 due  6 active  7 completed  8 failed (sorted sets of root flows)
 --      9 feed (a stream of notes), then one set a label, then the broker's queues, then, if deliveries are
---      acknowledged, the streams that they are in, or the broker's hash and sorted set of unacknowledged messages.
+--      acknowledged, the streams that they are in, or the broker's hash and sorted set of unacknowledged messages; last,
+--      if the commit rests on another log, that log and its snapshot.
 -- ARGV 1 expected sequence  2 status to enter, '' for none  3 since when (ms)  4 flow id  5 '1' for a root flow
 --      6 due: '' unchanged, '0' never again, else ms  7 number of words for deliveries  8 of events  9 of claims
 --      10 of released claims  11 of labels  12 of queues  13 name of the log in the feed  14 notes that the feed keeps
 --      at least  15 consumer group of the streams that deliveries are in, or ''  16 how the last event begins that the
---      decision saw, '' for not known  17 types of the events, '' for not known; then the events, for each claim its
+--      decision saw, '' for not known  17 types of the events, '' for not known  18 sequence after the last event of the log that it
+--      rests on, '' for none  19 how that event begins, '' for not known; then the events, for each claim its
 --      token and worker, the released tokens, for each queue its form ('list', 'stream', 'delayed'), its number of
 --      messages, a channel for those that wait, and the messages, each delayed one after the time when it is due (ms);
 --      then the deliveries: with a group, the place of the stream among those and the entry of each, else its tag.
--- Returns {1, next sequence}, or on a conflict {0, next sequence, missed events}.
+-- Returns {1, next sequence}, on a conflict {0, next sequence, missed events}, or {2} if the log that it rests on has
+-- changed.
 -- Atomic: the first command that writes is one that Redis refuses when it is full or read-only; once it went through,
 -- none of the others can be refused for the state of Redis.
 
@@ -28,7 +31,8 @@ local label_count, queue_count = tonumber(ARGV[11]), tonumber(ARGV[12])
 local feed_name, feed_length = ARGV[13], ARGV[14]
 local group = ARGV[15]
 local mark, types = ARGV[16], ARGV[17]
-local place = 18
+local other_sequence, other_mark = ARGV[18], ARGV[19]
+local place = 20
 
 local function apply(command, key, count)
   for first = place, place + count - 1, CHUNK do
@@ -67,6 +71,15 @@ local function enter(new)
   if old then redis.call('ZREM', ranks[old], flow) end
 end
 
+-- Whether the other log is as the decision saw it. Without events since its snapshot there is none to look at.
+local function is_other_same()
+  local other, other_trimmed = KEYS[#KEYS - 1], redis.call('HGET', KEYS[#KEYS], 'trimmed')
+  local count = redis.call('LLEN', other)
+  if (tonumber(other_trimmed) or 0) + count ~= tonumber(other_sequence) then return false end
+  return other_mark == '' or count == 0 or string.sub(redis.call('LINDEX', other, -1), 1, #other_mark) == other_mark
+end
+
+if other_sequence ~= '' and not is_other_same() then return {2} end
 local kept = redis.call('HMGET', snapshot, 'trimmed', 'digest')
 local trimmed = tonumber(kept[1]) or 0
 local next_sequence = trimmed + redis.call('LLEN', log)

@@ -6,10 +6,11 @@ The objects of all shards are in one archive; the digests are where the flows we
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Final, TypeVar
+
+from msgspec.structs import replace
 
 from argyll_engine.errors import StoreUnavailableError
 from argyll_engine.model.digest import AuditRecord, EndedFlow, FlowDigest, KeptFlow, RestoredFlow, SeenFlow

@@ -4,7 +4,8 @@
 import heapq
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from argyll_engine.model.digest import AuditRecord
 from argyll_engine.model.ids import FlowID

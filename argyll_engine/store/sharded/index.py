@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The flow indexes of several shards as one. A list is whole or not given: a shard that is away has flows too."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from argyll_engine.model.flow import FlowStatus
 from argyll_engine.model.ids import FlowID

@@ -3,8 +3,9 @@
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from itertools import groupby
+
+from msgspec.structs import replace
 
 from argyll_engine.model.vitals import QueueVitals, StoreVitals, Vitals
 from argyll_engine.store.vitals import VitalsReader

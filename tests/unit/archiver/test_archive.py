@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """A flow counts as written when its object was verified."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from argyll_archiver.archive import FlowArchive
 from argyll_engine.errors import ArchiveUnavailableError, DamagedArchiveError, FlowNotFoundError

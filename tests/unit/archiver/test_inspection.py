@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Looking the archive through: what is there, what is damaged, what nobody needs."""
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from argyll_archiver.inspection import Finding, Inspection, Selection
 from argyll_archiver.record import former_object_key

@@ -3,10 +3,10 @@
 
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from argyll_archiver.reader import ArchiveReader
 from argyll_archiver.record import make_object

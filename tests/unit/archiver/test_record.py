@@ -2,11 +2,11 @@
 """A flow's log to an object and back: nothing is lost, and no damage is read over."""
 
 import gzip
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
 import pytest
+from msgspec.structs import replace
 
 from argyll_archiver.record import former_object_key, make_object, object_key, read_object
 from argyll_engine.codec import decode, encode, flow_state_to_json

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Digests come back from their text as they were."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from msgspec.structs import replace
 
 from argyll_engine.codec import digest_from_text, digest_to_text
 from argyll_engine.errors import BrokenError

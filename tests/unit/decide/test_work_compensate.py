@@ -3,6 +3,8 @@
 
 from dataclasses import replace
 
+from msgspec import structs
+
 from argyll_engine.model.flow import FlowStatus, WorkStatus
 from argyll_engine.model.ids import FlowID, StepID
 from argyll_engine.model.invocation import Failed, NotCompleted, Succeeded
@@ -66,7 +68,7 @@ def test_undoing_sees_inputs_and_outputs():
     shop = Workshop(
         lambda call: Failed(error="no") if call.arguments["x"] == 3 else Succeeded(outputs={"o": call.arguments["x"]})
     )
-    shop.engine.register_step(replace(STEP, work_config=replace(WORK, parallelism=1)))
+    shop.engine.register_step(replace(STEP, work_config=structs.replace(WORK, parallelism=1)))
     shop.engine.start_flow(FlowID("f"), (StepID("s"),), {"x": ([1, 2, 3],)}, {})
     shop.deliver_all()
 
@@ -81,7 +83,7 @@ def undone(outcomes):
     answers = iter(outcomes)
     shop = Workshop(lambda call: Failed(error="no") if call.arguments["x"] == 2 else Succeeded(outputs={"o": 1}))
     shop.client.undoing = lambda _: next(answers)
-    shop.engine.register_step(replace(STEP, work_config=replace(WORK, parallelism=1)))
+    shop.engine.register_step(replace(STEP, work_config=structs.replace(WORK, parallelism=1)))
     shop.engine.start_flow(FlowID("f"), (StepID("s"),), {"x": ([1, 2],)}, {})
     for _ in range(12):
         shop.deliver_some()
@@ -119,7 +121,7 @@ def test_undoing_that_is_refused():
 def test_a_lost_message_to_undo_is_sent_again():
     """Recovery finds what is being undone by nobody."""
     shop = Workshop(lambda call: Failed(error="no") if call.arguments["x"] == 2 else Succeeded(outputs={"o": 1}))
-    shop.engine.register_step(replace(STEP, work_config=replace(WORK, parallelism=1)))
+    shop.engine.register_step(replace(STEP, work_config=structs.replace(WORK, parallelism=1)))
     shop.engine.start_flow(FlowID("f"), (StepID("s"),), {"x": ([1, 2],)}, {})
     shop.deliver_some()
     (last,) = shop.messages()

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from argyll_engine.errors import InvalidStepError
 from argyll_engine.model.attribute import (
@@ -171,7 +172,7 @@ def test_rule_11() -> None:
     assert fault(replace(step, flow=FlowConfig(), script=ScriptConfig())) == "flow not allowed for step type: script"
     assert fault(replace(step, script=ScriptConfig())) == "script language empty"
     assert fault(replace(step, script=EMPTY)) == "invalid script language: python"
-    assert fault(replace(step, script=replace(lua("1"), language="LUA"))) == "invalid script language: LUA"
+    assert fault(replace(step, script=structs.replace(lua("1"), language="LUA"))) == "invalid script language: LUA"
     assert fault(replace(step, script=JPATH)) == "invalid script language: jpath"
     assert fault(replace(step, script=lua(""))) == "script empty"
 

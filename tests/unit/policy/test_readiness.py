@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whether a deployment is ready, by its vitals: each fault names its check."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from argyll_engine.model.vitals import QueueVitals, StoreVitals, Vitals
 from argyll_engine.policy.readiness import readiness

@@ -2,10 +2,10 @@
 """Lists, ended flows, audit logs and vitals of several shards, each as one."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from msgspec.structs import replace
 
 from argyll_engine.errors import StoreUnavailableError
 from argyll_engine.model.digest import AuditRecord, EndedFlow
