@@ -3,9 +3,9 @@
 
 `python -m bench.soak [--minutes 30] [--share 0.7] [--warm-up 3] [--out var/bench]`. A mix of flows runs on a fresh
 product whose ended flows are archived into a directory and then forgotten, so that neither processes nor Redis have a
-reason to grow. Every ten seconds the memory of each process and of Redis is noted; the growth in ten minutes is the
-slope of a line through all notes after the warm-up. Ends with 1 when anything grows by more than the limit, a flow is
-lost, or a log has an error.
+reason to grow. Every ten seconds the memory of each process and of Redis is noted, all of it in `soak-memory.json`; the
+growth in ten minutes is the slope of a line through all notes after the warm-up. Ends with 1 when anything grows by
+more than the limit, a flow is lost, or a log has an error.
 """
 
 import argparse
@@ -210,6 +210,7 @@ def main() -> int:
     print(report(found))
     print(found.as_json())
     (options.out / "soak.jsonl").write_text(found.as_json() + "\n")
+    (options.out / "soak-memory.json").write_text(json.dumps(found.memory))
     return int(bool(found.faults()))
 
 
