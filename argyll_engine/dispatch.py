@@ -186,13 +186,16 @@ class StreamsDispatcher(CeleryDispatcher):
     def seal(self, messages: Sequence[Message], log: Sequence[bytes] = ()) -> tuple[QueueEntry, ...]:
         """The messages as the transport would have written them; what is due by now is ready.
 
-        The first brings a log that is short, for it stays in this Redis.
+        The first that is due at once brings a log that is short, for it stays in this Redis.
         """
-        now = datetime.now(UTC)
-        brought = b"\n".join(log) if messages and messages[0].eta is None else b""
-        if len(brought) > LOG_MAX:
-            brought = b""
-        return tuple(self._entry(message, now, b"" if number else brought) for number, message in enumerate(messages))
+        now, brought = datetime.now(UTC), b"\n".join(log)
+        entries: list[QueueEntry] = []
+        for message in messages:
+            is_bearer = bool(brought) and message.eta is None and len(brought) <= LOG_MAX
+            entries.append(self._entry(message, now, brought if is_bearer else b""))
+            if is_bearer:
+                brought = b""
+        return tuple(entries)
 
     def _entry(self, message: Message, now: datetime, log: bytes) -> QueueEntry:
         priority = self._priority(message)

@@ -124,7 +124,7 @@ def test_a_log_is_brought_only_where_it_is_short_and_of_use(streams: StreamsDisp
     later = replace(RUN, eta=datetime.now(UTC) + timedelta(seconds=60))
     long_one = (b'{"x":"%b"}' % (b"x" * LOG_MAX),)
     assert [None] == logs_of(streams.seal([RUN], long_one))
-    assert [None, None] == logs_of(streams.seal([later, RUN], (b"{}",)))
+    assert [None, "{}", None] == logs_of(streams.seal([later, RUN, RUN], (b"{}",)))
     assert [None] == logs_of(streams.seal([RUN]))
     assert () == streams.seal([], (b"{}",))
 
