@@ -22,7 +22,7 @@ BOMBS = (
     ("lua", "while true do pcall(function() while true do end end) end", (TIME, STEPS_TAKEN)),
     ("lua", "local t = {} while true do t[#t + 1] = {} end", (MEMORY,)),
     ("lua", "return string.rep('x', 2^31 - 1)", (MEMORY,)),
-    ("lua", "return ('a'):rep(5000):find('.-.-.-.-.-.-b')", (TIME,)),
+    ("lua", "return ('a'):rep(5000):find('.-.-.-.-.-.-b')", (TIME, STEPS_TAKEN)),
     ("lua", "local t = 'ha' for _ = 1, 12 do t = {t, t, t, t, t, t, t, t, t, t} end return t", (RESULT,)),
     ("ale", "(define (f) (f)) (f)", (TIME, STEPS_TAKEN)),
     ("ale", f'{GROW} (length (grow 1000000 () (lambda (kept) (cons (str (length kept) (grow 14 "abcdefgh" '
