@@ -52,6 +52,7 @@ class Retention:
         self._retention = timedelta(seconds=retention_seconds)
         self._lease = timedelta(seconds=lease_seconds)
         self._stopping = Event()
+        self._threads = ThreadPoolExecutor(THREADS, "retention")  # for good: pools that come and go make memory grow
 
     @property
     def is_on(self) -> bool:
@@ -98,8 +99,7 @@ class Retention:
                 note_retention_failure(flow_id, str(found))
             elif found:
                 families.append(found)
-        with ThreadPoolExecutor(THREADS, "retention") as pool:
-            are_gone = list(pool.map(partial(self._delete_objects, until), families))
+        are_gone = list(self._threads.map(partial(self._delete_objects, until), families))
         return sum(map(self._forget, _groups(compress(families, are_gone))))
 
     def _forget(self, group: Sequence[Sequence[SeenFlow]]) -> int:
