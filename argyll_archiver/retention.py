@@ -15,7 +15,7 @@ from typing import Final
 
 from argyll_archiver.meter import note_retention_failure
 from argyll_engine.archive_changes import ArchiveChanges
-from argyll_engine.errors import ArchiveUnavailableError, ArgyllError
+from argyll_engine.errors import ArgyllError
 from argyll_engine.model.digest import SeenFlow
 from argyll_engine.model.ids import FlowID
 from argyll_engine.ports import Clock, WorkLeases
@@ -118,7 +118,7 @@ class Retention:
             return False
         try:
             self._changes.delete_objects(family)
-        except ArchiveUnavailableError as exc:
+        except ArgyllError as exc:  # whatever it is, the others of the batch are to go
             note_retention_failure(family[0].digest.flow_id, str(exc))
             return False
         return True

@@ -15,10 +15,12 @@ from argyll_engine.archived_flows import NoArchive, read_events
 from argyll_engine.codec import digest_from_text, time_to_json
 from argyll_engine.errors import (
     ArchiveUnavailableError,
+    ArgyllError,
     DamagedArchiveError,
     FlowNotEndedError,
     FlowNotFoundError,
     InvalidRequestError,
+    TransientError,
 )
 from argyll_engine.model.digest import (
     MAX_REASON_CHARACTERS,
@@ -131,11 +133,11 @@ class ArchiveChanges:
         """Archived root flows that were deactivated before a time, oldest first."""
         return [each.flow_id for each in self._store.archived(before, limit)]
 
-    def expiring(self, flow_ids: Sequence[FlowID], before: datetime) -> list[tuple[SeenFlow, ...] | FlowNotEndedError]:
+    def expiring(self, flow_ids: Sequence[FlowID], before: datetime) -> list[tuple[SeenFlow, ...] | ArgyllError]:
         """Of each archived root flow that was deactivated before a time, it and its children as they are now.
 
         Empty if it was brought back or erased since it was looked for, or its id is that of a newer flow; an error if a
-        child goes on.
+        child goes on or cannot be read, for that concerns this family only.
 
         Raises StoreUnavailableError.
         """
@@ -196,13 +198,15 @@ class ArchiveChanges:
 
     def _expiring(
         self, family: Sequence[FlowID], kept: Sequence[KeptFlow], before: datetime
-    ) -> tuple[SeenFlow, ...] | FlowNotEndedError:
+    ) -> tuple[SeenFlow, ...] | ArgyllError:
         digest = kept[0].digest
         if digest is None or digest.deactivated_at >= before:
             return ()
         try:
             return self._seen_family(family, kept)
-        except FlowNotEndedError as exc:
+        except TransientError:
+            raise
+        except ArgyllError as exc:
             return exc
 
     def _seen(self, root_id: FlowID) -> tuple[SeenFlow, ...]:

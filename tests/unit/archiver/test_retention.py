@@ -9,9 +9,9 @@ import pytest
 from argyll_archiver import retention as retention_module
 from argyll_archiver.retention import LEASE, Retention
 from argyll_engine.archive_changes import ArchiveAccess, ArchiveChanges
-from argyll_engine.errors import ArchiveUnavailableError
+from argyll_engine.errors import ArchiveUnavailableError, DamagedArchiveError
 from argyll_engine.log import fields_of
-from argyll_engine.model.ids import FlowID
+from argyll_engine.model.ids import FlowID, flow_stream
 from tests.unit.archiver.archiving import STEP, Archiving
 from tests.unit.archiver.reading import PlainArchive
 
@@ -258,3 +258,30 @@ def test_a_target_that_hangs_does_not_hold_a_sweep(place: Archiving, monkeypatch
     assert (0, 1) == (retention_of(place).sweep(), len(asked))
     place.sink.before_delete = lambda key: None
     assert 3 == retention_of(place).sweep()
+
+
+def test_a_child_that_cannot_be_read_keeps_only_its_own_family(place: Archiving) -> None:
+    """Its log is of another version, say; the others go, and nobody's sweep ends there."""
+    place.end("other")
+    child = place.end_with_child("parent")
+    place.archiver.sweep()
+    retention = retention_of(place)
+    del place.workshop.backend.digests[flow_stream(child)]  # live again, as far as anybody sees
+    place.workshop.backend.logs[flow_stream(child)].events[:] = [b"{}"]
+    place.pass_time(2 * RETENTION_SECONDS)
+    assert (1, ("parent",)) == (retention_of(place).sweep(), tuple(retention.due(9)))
+
+
+def test_no_fault_of_one_object_keeps_the_others(place: Archiving) -> None:
+    """Whatever of ours the archive raises for it."""
+    place.end(*"abc")
+    place.archiver.sweep()
+    place.pass_time(2 * RETENTION_SECONDS)
+
+    def refuse_one(key: str) -> None:
+        if "/b~" in key:
+            raise DamagedArchiveError(key, "it is not what was written")
+
+    place.sink.before_delete = refuse_one
+    retention = retention_of(place)
+    assert (2, ("b",)) == (retention.sweep(), tuple(retention.due(9)))
