@@ -6,9 +6,10 @@ Source: the contract, http §4.4.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import Any, Final
 
 from msgspec import Struct
@@ -22,11 +23,11 @@ from argyll_engine.errors import (
     FlowNotFoundError,
     UndecodableEventError,
 )
+from argyll_engine.feed_port import FeedPosition
 from argyll_engine.hub import Attachment, Delivery, Hub, Run, is_named, paths_above
 from argyll_engine.model.catalog import CatalogState
 from argyll_engine.model.flow import FlowStatus
 from argyll_engine.model.ids import FlowID, StreamID
-from argyll_engine.ports import FeedPosition
 from argyll_engine.query import Queries
 
 LOADING_THREADS: Final = 4
@@ -228,16 +229,30 @@ class Switchboard:
     def _hand_over(self, delivery: Delivery) -> None:
         """Brings a delivery to the event loop and waits until it is through. In a thread of the hub."""
         if self._loop is not None and not self._loop.is_closed():
-            asyncio.run_coroutine_threadsafe(self._deliver(delivery), self._loop).result()
+            through = Future[None]()
+            self._loop.call_soon_threadsafe(self._go_on, self._delivered(delivery), through)
+            through.result()
 
-    async def _deliver(self, delivery: Delivery) -> None:
+    def _go_on(self, turns: Iterator[None], through: Future[None]) -> None:
+        """One turn of a delivery; the next one comes after whatever else waits for the event loop."""
+        try:
+            next(turns)
+        except StopIteration:
+            through.set_result(None)
+        except Exception as exc:  # noqa: BLE001 - for the thread that waits
+            through.set_exception(exc)
+        else:
+            asyncio.get_running_loop().call_soon(self._go_on, turns, through)
+
+    def _delivered(self, delivery: Delivery) -> Iterator[None]:
+        """Hands a delivery to its subscribers, in turns."""
         if not delivery.is_whole:
             _drop(sub for path, subs in self._below.items() if not is_named(path) for sub in subs)
         for stream_id in delivery.lost:
             _drop(self._subscribers(stream_id))
         for stream_id in delivery.erased:
             _drop(self._below.get(stream_id, {}))
-        turn_ends = asyncio.get_running_loop().time() + TURN_SECONDS
+        turn_ends = monotonic() + TURN_SECONDS
         for run in delivery.runs:
             subs = self._subscribers(run.stream_id)
             framed = self._framed(run, subs)
@@ -245,9 +260,9 @@ class Switchboard:
                 continue
             for sub in subs:
                 sub.take(framed)
-                if asyncio.get_running_loop().time() > turn_ends:
-                    await asyncio.sleep(0)
-                    turn_ends = asyncio.get_running_loop().time() + TURN_SECONDS
+                if monotonic() > turn_ends:
+                    yield
+                    turn_ends = monotonic() + TURN_SECONDS
 
     def _framed(self, run: Run, subs: Sequence[Subscription]) -> Framed | None:
         """The run with the frames that some of these want; None without any of them, or if an event cannot be read."""

@@ -266,13 +266,15 @@ class Executor(Generic[S]):
         asked = [requests[index] for index, answer in work.answers.items() if isinstance(answer, Done)]
         effective = [requests[index] for index in work.indexes if work.has_events(index)]
         events = tuple([encode_recorded(work.stream_id, recorded) for recorded in work.events])
+        types = [type_of(recorded.event) for recorded in work.events]
         expected = work.projection.next_sequence
         return Commit(
             stream_id=work.stream_id,
             expected_sequence=expected,
             mark=work.projection.mark,
             events=events,
-            event_types=frozenset([type_of(recorded.event) for recorded in work.events]),
+            event_types=frozenset(types),
+            told=types[-1] if types and types[-1] in self._aggregate.told else "",
             index=self._aggregate.index(state, work.events),
             due_at_ms=self._aggregate.due_at_ms(state, now) if work.events else None,
             entries=self._dispatcher.seal(work.messages, () if expected else events),

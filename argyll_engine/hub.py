@@ -18,8 +18,8 @@ from msgspec import Struct
 
 from argyll_engine import log
 from argyll_engine.errors import ArgyllError
+from argyll_engine.feed_port import ERASED_SEQUENCE, Feed, FeedPosition, LogRange, Note, Reading
 from argyll_engine.model.ids import StreamID, is_canary
-from argyll_engine.ports import ERASED_SEQUENCE, Feed, FeedPosition, LogRange, Note, Reading
 
 PATIENCE_MS: Final = 1_000
 RETRY_SECONDS: Final = 0.5
@@ -317,12 +317,21 @@ class _Reader:
     def _is_watched(self, note: Note) -> bool:
         if is_canary(note.stream_id[-1]):
             return False
+        return any(not types or not note.event_types or types & note.event_types for types in self._wanted(note))
+
+    def _is_told(self, note: Note) -> bool:
+        """Whether a note brings all that anybody wants of its events."""
+        return bool(note.told) and all(
+            types and types & note.event_types <= {note.told} for types in self._wanted(note)
+        )
+
+    def _wanted(self, note: Note) -> list[frozenset[str]]:
+        """The types of events that each watch of a stream is about."""
         with self._turn:
-            wanted = [types for path in paths_above(note.stream_id) for types in self._watched.wanted.get(path, ())]
-        return any(not types or not note.event_types or types & note.event_types for types in wanted)
+            return [types for path in paths_above(note.stream_id) for types in self._watched.wanted.get(path, ())]
 
     def _delivery(self, notes: Sequence[Note]) -> Delivery:
-        """The events that these notes speak of, in the order of the notes; each log is read once."""
+        """The events that these notes speak of, in the order of the notes; each log is read once, or not at all."""
         with self._turn:
             reached, left_out = dict(self._watched.reached), dict(self._watched.left_out)
         first = {note.stream_id: reached.get(note.stream_id, note.first_sequence) for note in notes}
@@ -330,10 +339,19 @@ class _Reader:
         for note in notes:
             first[note.stream_id] = min(first[note.stream_id], note.first_sequence)
             last[note.stream_id] = note.next_sequence
-        ranges = [LogRange(stream_id=s, first_sequence=first[s], next_sequence=end) for s, end in last.items()]
-        logs = dict(zip(last, self._feed.events(ranges), strict=True))
+        told = self._told(notes, reached)
+        ranges = [
+            LogRange(stream_id=s, first_sequence=first[s], next_sequence=end)
+            for s, end in last.items()
+            if s not in told
+        ]
+        logs = dict(zip((wanted.stream_id for wanted in ranges), self._feed.events(ranges), strict=True))
         runs, cut = [], dict(first)
         for note in notes:
+            if note.stream_id in told:
+                after = left_out.pop(note.stream_id, note.first_sequence)
+                runs.append(self._run(note.position, note.stream_id, after, note.next_sequence - 1, (note.last,)))
+                continue
             stream_id, events, start = note.stream_id, logs[note.stream_id], cut[note.stream_id]
             if stream_id not in reached:  # what was left out in between is not for those who watch many streams
                 start = max(start, note.first_sequence)
@@ -343,6 +361,17 @@ class _Reader:
                 runs.append(self._run(note.position, stream_id, after, start, new))
                 cut[stream_id] = note.next_sequence
         return Delivery(runs=tuple(runs), lost=frozenset(s for s, events in logs.items() if events is None))
+
+    def _told(self, notes: Sequence[Note], reached: Mapping[StreamID, int]) -> frozenset[StreamID]:
+        """The streams of which nobody needs more than the event that their only note brings."""
+        times = Counter(note.stream_id for note in notes)
+        return frozenset(
+            note.stream_id
+            for note in notes
+            if times[note.stream_id] == 1
+            and reached.get(note.stream_id, note.first_sequence) == note.first_sequence
+            and self._is_told(note)
+        )
 
     def _look_back(self, is_whole: bool = True) -> None:
         """Compare every named stream with its log, and hand over what nobody has told of."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Final, Protocol, TypeAlias
+from typing import Protocol, TypeAlias
 
 from msgspec import Struct
 
@@ -142,6 +142,7 @@ class Commit(Struct, frozen=True, kw_only=True):
         mark: how the last event that the decision saw begins (see LoadRequest); empty if that is not known.
         events: encoded envelopes, the first at `expected_sequence`. May be empty: then only the rest happens.
         event_types: the types of the events, each once, for the feed; empty if they are not known.
+        told: type of the last event if the feed's note brings that event itself, else empty.
         index: change of status in the flow index.
         due_at_ms: when the recovery sweep should look at the flow (Unix ms), 0 = never again, None = unchanged.
         entries: messages for the broker's queues on the same Redis.
@@ -155,6 +156,7 @@ class Commit(Struct, frozen=True, kw_only=True):
     expected_sequence: int
     events: tuple[bytes, ...]
     event_types: frozenset[str] = frozenset()
+    told: str = ""
     mark: bytes = b""
     index: IndexChange | None = None
     due_at_ms: int | None = None
@@ -203,65 +205,6 @@ class EventStore(Protocol):
 
     def save_snapshot(self, stream_id: StreamID, snapshot: Snapshot) -> None:
         """Keep a projection, unless a newer one is kept already."""
-
-
-# ---- the feed --------------------------------------------------------------------------------
-
-FeedPosition: TypeAlias = tuple[int, int]
-"""A place in a feed; later ones are greater, and (0, 0) is before the first."""
-
-
-ERASED_SEQUENCE: Final = 2**40
-"""Where no log has an event: the note of one says that the stream was erased, so that its next event is another's."""
-
-
-class Note(Struct, frozen=True, kw_only=True):
-    """Says that a commit has appended the events from `first_sequence` to before `next_sequence` to a stream.
-
-    From `ERASED_SEQUENCE` on it says instead that the stream was erased. `event_types` are the types of the events,
-    empty if they are not known.
-    """
-
-    position: FeedPosition
-    stream_id: StreamID
-    first_sequence: int
-    next_sequence: int
-    event_types: frozenset[str] = frozenset()
-
-
-class Reading(Struct, frozen=True, kw_only=True):
-    """Notes in the order of their commits; without `is_whole`, older ones may have been trimmed unread."""
-
-    notes: tuple[Note, ...]
-    is_whole: bool = True
-
-
-class FeedEnd(Struct, frozen=True, kw_only=True):
-    """The position of the newest note, and what each stream asked for reaches to, read after it."""
-
-    position: FeedPosition
-    next_sequences: tuple[int, ...]
-
-
-class LogRange(Struct, frozen=True, kw_only=True):
-    """The events of a stream from `first_sequence` to before `next_sequence`."""
-
-    stream_id: StreamID
-    first_sequence: int
-    next_sequence: int
-
-
-class Feed(Protocol):
-    """What was committed to one store, in commit order, by every process. Raises StoreUnavailableError."""
-
-    def end(self, streams: Sequence[StreamID]) -> FeedEnd:
-        """Where the feed and these streams end now."""
-
-    def read(self, after: FeedPosition, patience_ms: int) -> Reading:
-        """The oldest notes after a position; waits for one, at most for `patience_ms`."""
-
-    def events(self, ranges: Sequence[LogRange]) -> Sequence[tuple[bytes, ...] | None]:
-        """The events of each range, as served; None where the log does not hold all of them."""
 
 
 # ---- the flow store beside the log -----------------------------------------------------------

@@ -33,7 +33,9 @@ LIMIT_PERCENT = 1.0
 """Growth in ten minutes. Source: the budgets of this project."""
 
 SLICE_SECONDS = 10.0
-CALIBRATION_SECONDS = 8.0
+CALIBRATION_SECONDS = 25.0
+CALIBRATION_LOADS, WARM_UP_LOADS = 6, 3
+"""The flows of the first loads expire beside the others, which alone count."""
 CALIBRATION_FLOWS = 200
 """Of one load, after which the clock is looked at."""
 
@@ -137,8 +139,8 @@ def soak(product: Product, url: str, minutes: float, share: float, warm_up_minut
 
 
 def _calibrated(product: Product, mix: _Mix) -> float:
-    """The highest rate at which all flows that are started also end and are archived: the median of three loads."""
-    return statistics.median(_most(product, mix) for _ in range(3))
+    """The highest rate at which flows are started, end, are archived, and expire: the median of three loads."""
+    return statistics.median([_most(product, mix) for _ in range(CALIBRATION_LOADS)][WARM_UP_LOADS:])
 
 
 def _most(product: Product, mix: _Mix) -> float:

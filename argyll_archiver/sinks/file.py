@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from operator import itemgetter
 from pathlib import Path
+from threading import Lock
 from typing import Final
+from weakref import WeakValueDictionary
 
 from argyll_archiver.sinks.port import ObjectEntry
 from argyll_archiver.target import FileTarget
@@ -20,10 +22,12 @@ _UNFINISHED: Final = ".put-"
 
 
 class FileSink:
-    """Implements `Sink`. Directories are made as they are needed."""
+    """Implements `Sink`. Directories are made as they are needed. Threads may share it."""
 
     def __init__(self, target: FileTarget) -> None:
         self._root = Path(target.directory)
+        self._turns = WeakValueDictionary[Path, _Turn]()
+        self._lock = Lock()  # guards the turns; never held while the disk is asked
 
     def put(self, key: str, body: bytes) -> bool:
         """See Sink. The file and the directories above it are on the disk then. Directories know no checksums."""
@@ -40,7 +44,7 @@ class FileSink:
             except OSError:
                 Path(name).unlink(missing_ok=True)
                 raise
-            _sync_directory(path.parent)
+            self._sync(path.parent)
         return False
 
     def get(self, key: str) -> bytes | None:
@@ -64,7 +68,25 @@ class FileSink:
                 path.unlink()
             except FileNotFoundError:
                 return
-            _sync_directory(path.parent)
+            self._sync(path.parent)
+
+    def _sync(self, directory: Path) -> None:
+        """What this thread has changed in a directory is on the disk then.
+
+        One thread syncs at a time. What others have changed before it began is in it, so they need no sync of their
+        own; a directory takes as long as a file, and many threads work in the same one.
+        """
+        with self._lock:
+            turn = self._turns.setdefault(directory, _Turn())
+            turn.changes += 1
+            change = turn.changes
+        with turn.syncing:
+            if turn.synced >= change:
+                return
+            with self._lock:
+                change = turn.changes
+            _sync_directory(directory)
+            turn.synced = change
 
     def _below(self, folder: str, prefix: str, after: str) -> Iterator[ObjectEntry]:
         """The objects of one directory, whose key is `folder`, and of those in it."""
@@ -75,6 +97,14 @@ class FileSink:
                     yield from self._below(key, prefix, after)
             elif key.startswith(prefix) and key > after and not entry.name.startswith(_UNFINISHED):
                 yield ObjectEntry(key=key, size_bytes=entry.stat().st_size)
+
+
+class _Turn:
+    """Who syncs a directory, how many changes of it have been counted, and how many of them are on the disk."""
+
+    def __init__(self) -> None:
+        self.syncing = Lock()
+        self.changes = self.synced = 0
 
 
 def _keyed(folder: str, directory: Path) -> list[tuple[str, os.DirEntry[str]]]:

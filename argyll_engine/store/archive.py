@@ -14,11 +14,11 @@ from redis import Redis
 from argyll_engine.codec import digest_from_text, digest_to_text
 from argyll_engine.codec.digests import place_to_text, places_from_text
 from argyll_engine.codec.wire import milliseconds
+from argyll_engine.feed_port import ERASED_SEQUENCE
 from argyll_engine.model.digest import AuditRecord, EndedFlow, FlowDigest, KeptFlow, RestoredFlow, SeenFlow
 from argyll_engine.model.flow import FlowStatus
 from argyll_engine.model.ids import FlowID, StreamID, flow_stream, is_child
 from argyll_engine.model.vitals import MemoryUse
-from argyll_engine.ports import ERASED_SEQUENCE
 from argyll_engine.store.connect import translated
 from argyll_engine.store.feed import DEFAULT_FEED_LENGTH
 from argyll_engine.store.keys import Keys

@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from redis import Redis
 
+from argyll_engine.feed_port import FeedEnd, FeedPosition, LogRange, Note, Reading
 from argyll_engine.model.ids import StreamID
-from argyll_engine.ports import FeedEnd, FeedPosition, LogRange, Note, Reading
 from argyll_engine.round_trip import ask_all
 from argyll_engine.store.connect import translated
 from argyll_engine.store.keys import Keys
@@ -88,4 +88,6 @@ def _note(entry_id: bytes, members: Sequence[bytes]) -> Note:
         first_sequence=first,
         next_sequence=first + int(fields[b"count"]),
         event_types=frozenset(fields.get(b"types", b"").decode().split()),
+        told=fields.get(b"told", b"").decode(),
+        last=fields.get(b"last", b""),
     )

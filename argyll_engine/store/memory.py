@@ -13,6 +13,7 @@ from time import monotonic
 from typing import Final
 
 from argyll_engine.codec.digests import digest_to_text
+from argyll_engine.feed_port import FeedEnd, FeedPosition, LogRange, Note, Reading
 from argyll_engine.model.digest import AuditRecord, FlowDigest, ObjectPlace
 from argyll_engine.model.flow import FlowStatus
 from argyll_engine.model.ids import FlowID, StepID, StreamID, Token, flow_stream, is_child
@@ -23,13 +24,8 @@ from argyll_engine.ports import (
     Commit,
     CommitResult,
     Committed,
-    FeedEnd,
-    FeedPosition,
     IndexChange,
     LoadRequest,
-    LogRange,
-    Note,
-    Reading,
     SequenceConflict,
     Snapshot,
     Stream,
@@ -97,10 +93,8 @@ class MemoryBackend:
     audit: list[AuditRecord] = field(default_factory=list)
     former_objects: dict[FlowID, list[ObjectPlace]] = field(default_factory=dict)
 
-    def note(
-        self, stream_id: StreamID, first_sequence: int, next_sequence: int, event_types: frozenset[str] = frozenset()
-    ) -> None:
-        """Leave a note in the feed; the caller holds the lock."""
+    def note(self, stream_id: StreamID, first_sequence: int, next_sequence: int, commit: Commit | None = None) -> None:
+        """Leave a note in the feed, of a commit unless the stream was erased; the caller holds the lock."""
         self.note_count += 1
         self.feed.append(
             Note(
@@ -108,7 +102,9 @@ class MemoryBackend:
                 stream_id=stream_id,
                 first_sequence=first_sequence,
                 next_sequence=next_sequence,
-                event_types=event_types,
+                event_types=commit.event_types if commit else frozenset(),
+                told=commit.told if commit else "",
+                last=commit.events[-1] if commit and commit.told else b"",
             )
         )
         del self.feed[: -self.feed_max_length]
@@ -183,7 +179,7 @@ class MemoryEventStore:
             if commit.events:
                 self._backend.logs[commit.stream_id] = log
                 log.events += commit.events
-                self._backend.note(commit.stream_id, expected, log.next_sequence, commit.event_types)
+                self._backend.note(commit.stream_id, expected, log.next_sequence, commit)
             self._apply(commit)
             return Committed(next_sequence=log.next_sequence)
 

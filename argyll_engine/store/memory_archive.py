@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 from time import monotonic
 
 from argyll_engine.codec.wire import milliseconds
+from argyll_engine.feed_port import ERASED_SEQUENCE
 from argyll_engine.model.digest import AuditRecord, EndedFlow, FlowDigest, KeptFlow, RestoredFlow, SeenFlow
 from argyll_engine.model.flow import FlowStatus
 from argyll_engine.model.ids import FlowID, flow_stream, is_child
 from argyll_engine.model.vitals import MemoryUse
-from argyll_engine.ports import ERASED_SEQUENCE
 from argyll_engine.store.memory import MemoryBackend
 
 _NOBODY = ""

@@ -9,7 +9,7 @@ from websockets.exceptions import ConnectionClosed
 
 from argyll_api.socket import Connection
 from argyll_engine.errors import ArchiveUnavailableError, StoreUnavailableError
-from argyll_engine.ports import ERASED_SEQUENCE
+from argyll_engine.feed_port import ERASED_SEQUENCE
 from tests.api.live_server import RawSocket, eventually, serving
 
 TEXT, CLOSE, PING, PONG = 0x1, 0x8, 0x9, 0xA

@@ -52,6 +52,7 @@ ENGINE = (
     # what everybody may know
     Rule("errors"),
     Rule("ports", ("model",)),
+    Rule("feed_port", ("model",)),
     Rule("address"),
     Rule("durations"),
     Rule("clock"),
@@ -131,14 +132,14 @@ ENGINE = (
         ),
     ),
     # adapters: never one another
-    Rule("hub", ("model", "ports", "errors", "log")),
+    Rule("hub", ("model", "feed_port", "errors", "log")),
     Rule("dispatch", (*ADAPTER, "transport"), ("celery", "kombu")),
     Rule("transport.wire", (), ("kombu", "msgspec")),
     Rule("transport.message", (), ("kombu", "msgspec")),
     Rule("transport*", ("round_trip",), ("kombu", "redis")),  # for any Celery application
     Rule("store.metered", (*ADAPTER, "metrics", "progress"), ("prometheus_client",)),
     Rule("store.redis", (*ADAPTER, "read_along"), ("redis",)),
-    Rule("store.*", (*ADAPTER, "round_trip"), ("redis",)),
+    Rule("store.*", (*ADAPTER, "feed_port", "round_trip"), ("redis",)),
     Rule("scripting.ale.*"),  # a language of its own, which knows nothing of the engine
     Rule("scripting.lua", ADAPTER, ("lupa",)),
     Rule("scripting.jpath_regex", ADAPTER, ("re2",)),
@@ -231,7 +232,7 @@ API = (
     Rule("socket", API_EDGE, ("uvicorn", "websockets")),
     Rule("http_protocol", (), ("uvicorn",)),
     Rule("wait_request", (*API_EDGE, "durations"), ("flask",)),
-    Rule("subscriptions", (*API_EDGE, "hub")),
+    Rule("subscriptions", (*API_EDGE, "feed_port", "hub")),
     Rule("*", API_EDGE, ("flask",)),
 )
 

@@ -97,6 +97,21 @@ def test_a_dead_child_is_started_again() -> None:
     assert 2 == len({line for _, line in lines.seen[:2]})
 
 
+@pytest.mark.parametrize(("given", "arenas"), [(None, "2"), ({}, "2"), ({"MALLOC_ARENA_MAX": "7"}, "7")])
+def test_children_keep_little_memory(given: dict[str, str] | None, arenas: str) -> None:
+    """The allocator is told so, unless the environment of a child tells it something else."""
+    lines = Lines()
+    spec = ChildSpec(
+        name="child",
+        argv=(sys.executable, "-S", "-c", "import os; print(os.environ.get('MALLOC_ARENA_MAX'), flush=True)"),
+        environment=given,
+    )
+    with Supervisor(lines) as supervisor:
+        supervisor.start(spec)
+        supervisor.wait_until(lines.has(1))
+    assert ("child", arenas) == lines.seen[0]
+
+
 def test_a_refusal_ends_everything_with_its_code() -> None:
     """Exit code 2 of a child is not retried: the others are stopped and the supervisor gives 2."""
     lines = Lines()

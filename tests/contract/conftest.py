@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from argyll_engine.ports import ArchiveJobs, ArchiveStore, EventStore, Feed, FlowIndex, HeldFlows, Memo, WorkLeases
+from argyll_engine.feed_port import Feed
+from argyll_engine.ports import ArchiveJobs, ArchiveStore, EventStore, FlowIndex, HeldFlows, Memo, WorkLeases
 from argyll_engine.store.archive import RedisArchiveStore
 from argyll_engine.store.archive_jobs import RedisArchiveJobs
 from argyll_engine.store.connect import connect

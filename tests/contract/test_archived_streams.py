@@ -9,18 +9,12 @@ from msgspec.structs import replace
 from redis import Redis
 
 from argyll_engine.codec import digest_from_text
+from argyll_engine.feed_port import ERASED_SEQUENCE, LogRange
 from argyll_engine.model.digest import FlowDigest, ObjectPlace, RestoredFlow, SeenFlow
 from argyll_engine.model.flow import FlowStatus
 from argyll_engine.model.ids import FlowID, flow_stream
 from argyll_engine.model.listing import FlowPage, FlowQuery, FlowStanding, Sort
-from argyll_engine.ports import (
-    ERASED_SEQUENCE,
-    Committed,
-    LoadRequest,
-    LogRange,
-    SequenceConflict,
-    Snapshot,
-)
+from argyll_engine.ports import Committed, LoadRequest, SequenceConflict, Snapshot
 from tests.contract.commits import a_commit, an_index, commit_one, load_one
 from tests.contract.conftest import FEED_LENGTH, Backend, redis_backend
 

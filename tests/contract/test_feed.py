@@ -3,8 +3,9 @@
 
 from threading import Thread
 
+from argyll_engine.feed_port import LogRange, Note, Reading
 from argyll_engine.model.ids import CATALOG_STREAM, flow_stream
-from argyll_engine.ports import Commit, LogRange, Note, Reading, Snapshot
+from argyll_engine.ports import Commit, Snapshot
 from tests.contract.commits import a_commit, commit_one, some_events
 from tests.contract.conftest import FEED_LENGTH, Backend
 
@@ -56,6 +57,15 @@ def test_a_note_names_the_types_of_its_events(backend: Backend) -> None:
     commit_one(backend.store, a_commit("two"))
     reading = backend.feed.read(START, LONG)
     assert [{"flow_started", "step_started"}, set()] == [note.event_types for note in reading.notes]
+
+
+def test_a_note_brings_the_last_event(backend: Backend) -> None:
+    """Where the commit says of which type that is."""
+    commit_one(backend.store, a_commit("one", count=3, told="flow_deactivated"))
+    commit_one(backend.store, a_commit("two", count=3))
+    reading = backend.feed.read(START, LONG)
+    expected = [("flow_deactivated", some_events(3)[-1]), ("", b"")]
+    assert expected == [(note.told, note.last) for note in reading.notes]
 
 
 def test_a_reader_goes_on_from_where_it_was(backend: Backend) -> None:

@@ -2,10 +2,15 @@
 """What every store of objects keeps: once on a directory, once over HTTP on a server that speaks S3."""
 
 import hmac
+import os
+import time
+from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from itertools import count
 from pathlib import Path
+from stat import S_ISDIR
 from typing import Any
 
 import pytest
@@ -106,6 +111,68 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path, monkeypatch: pyt
     with pytest.raises(ArchiveUnavailableError, match="No space left"):
         sink.put("f", b"new")
     assert (["f"], b"old") == ([path.name for path in tmp_path.iterdir()], sink.get("f"))
+
+
+class Disk:
+    """Syncs of one directory that take their time; knows which names of it would outlive a loss of power."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory, self.syncs, self.lasting = directory, 0, frozenset[str]()
+        self.errors: list[OSError] = []
+        self._sync = os.fsync
+
+    def fsync(self, descriptor: int) -> None:
+        """In place of `os.fsync`; files are none of its business."""
+        if S_ISDIR(os.fstat(descriptor).st_mode):
+            self.syncs += 1
+            names = frozenset(path.name for path in self.directory.iterdir())
+            time.sleep(0.01)
+            if self.errors:
+                raise self.errors.pop()
+            self.lasting = names
+        self._sync(descriptor)
+
+
+@pytest.fixture
+def disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Disk:
+    """What every sync of this process goes through."""
+    made = Disk(tmp_path)
+    monkeypatch.setattr("os.fsync", made.fsync)
+    return made
+
+
+def test_threads_share_the_syncs_of_a_directory(tmp_path: Path, disk: Disk) -> None:
+    """Fewer than there are changes; and each of them lasts by the time that somebody is told of it."""
+    sink = FileSink(FileTarget(directory=str(tmp_path)))
+
+    def put_and_delete(number: int) -> tuple[bool, bool]:
+        sink.put(f"{number}", b"x")
+        is_put = f"{number}" in disk.lasting
+        sink.delete(f"{number}")
+        return is_put, f"{number}" not in disk.lasting
+
+    with ThreadPoolExecutor(8) as threads:
+        assert [(True, True)] * 40 == list(threads.map(put_and_delete, range(40)))
+    assert disk.syncs < 2 * 40
+
+
+def test_a_sync_that_fails_fails_for_one_thread_alone(tmp_path: Path, disk: Disk) -> None:
+    """The others, who waited for it, find out for themselves, and so does the next change."""
+    sink = FileSink(FileTarget(directory=str(tmp_path)))
+    disk.errors.append(OSError(5, "Input/output error"))
+
+    def put(number: int) -> str:
+        try:
+            sink.put(f"{number}", b"x")
+        except ArchiveUnavailableError as exc:
+            return str(exc)
+        return "lasts" if f"{number}" in disk.lasting else "does not"
+
+    with ThreadPoolExecutor(8) as threads:
+        told = Counter(threads.map(put, range(8)))
+    assert 7 == told.pop("lasts")
+    (reason,) = told
+    assert "Input/output error" in reason
 
 
 def test_a_directory_that_cannot_be_used_is_unavailable(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from argyll_engine import call_runner
 from argyll_engine.errors import StoreUnavailableError
 from argyll_engine.model.flow import FlowStatus
 from argyll_engine.model.invocation import Accepted, Failed
@@ -73,6 +74,27 @@ def test_a_repeated_message_that_the_runner_lost_ends_no_call(bench: Bench) -> N
     assert order.delivery_tag not in bench.fates
     bench.client.answer("a")
     assert [Fate.COMMITTED] == bench.await_fates([order])
+
+
+def test_orders_that_nobody_has_claimed_yet_come_back_to_run_alone(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When the end of another call breaks the turn before they are asked for: nothing is called, nothing recorded."""
+    accepted = bench.orders("k", goal="ack")
+    bench.begin(accepted)
+    bench.client.wait_for("k")
+    new = bench.orders("a")
+
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("a fault")
+
+    with bench.paused():
+        monkeypatch.setattr(call_runner, "report", broken)
+        bench.client.answer("k", Accepted())
+        bench.begin(new)
+
+    assert [Fate.DONE, Fate.ALONE] == bench.await_fates([*accepted, *new])
+    assert ("a" in bench.client.calls, "work_started" in bench.shop.log_of("a")) == (False, False)
 
 
 def test_a_crash_that_cannot_be_recorded_is_told_all_the_same(bench: Bench) -> None:

@@ -7,9 +7,10 @@ from queue import Empty, Queue
 import pytest
 
 from argyll_engine.errors import StoreUnavailableError
+from argyll_engine.feed_port import ERASED_SEQUENCE, FeedEnd, FeedPosition, LogRange, Reading
 from argyll_engine.hub import Delivery, Hub, Run, is_named, paths_above
 from argyll_engine.model.ids import CATALOG_STREAM, StreamID, flow_stream
-from argyll_engine.ports import ERASED_SEQUENCE, Commit, FeedEnd, FeedPosition, LogRange, Reading, Snapshot
+from argyll_engine.ports import Commit, Snapshot
 from argyll_engine.store.memory import MemoryBackend, MemoryEventStore, MemoryFeed
 
 ALL: StreamID = ()
@@ -26,6 +27,7 @@ class FaultyFeed(MemoryFeed):
         super().__init__(backend)
         self.is_away = False
         self.seems_trimmed = False
+        self.ranges_read = 0
 
     def end(self, streams: Sequence[StreamID]) -> FeedEnd:
         """As it is, or away."""
@@ -44,6 +46,7 @@ class FaultyFeed(MemoryFeed):
     def events(self, ranges: Sequence[LogRange]) -> Sequence[tuple[bytes, ...] | None]:
         """As they are, or away."""
         self._fail_if_told()
+        self.ranges_read += len(ranges)
         return super().events(ranges)
 
     def _fail_if_told(self) -> None:
@@ -62,11 +65,13 @@ class Desk:
         self.deliveries: Queue[Delivery] = Queue()
         self.hub.listen(self.deliveries.put)
 
-    def commit(self, stream_id: StreamID, count: int = 1, *types: str) -> None:
-        """So many events more, of these types."""
+    def commit(self, stream_id: StreamID, count: int = 1, *types: str, told: str = "") -> None:
+        """So many events more, of these types; the note brings the last one if it is told of which type that is."""
         first = self.backend.logs[stream_id].next_sequence if stream_id in self.backend.logs else 0
         events = tuple(b"%d" % number for number in range(first, first + count))
-        commit = Commit(stream_id=stream_id, expected_sequence=first, events=events, event_types=frozenset(types))
+        commit = Commit(
+            stream_id=stream_id, expected_sequence=first, events=events, event_types=frozenset(types), told=told
+        )
         self.store.commit([commit])
 
     def next(self) -> Delivery:
@@ -328,6 +333,52 @@ def test_a_log_that_went_back(desk: Desk) -> None:
         desk.deliveries.get(timeout=5 * PATIENCE_MS / 1_000)
     desk.feed.is_away = False
     assert frozenset({WF}) == desk.next().lost
+
+
+# ---- notes that bring an event ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", [WF, ("flow",)])
+def test_no_log_is_read_for_an_event_that_a_note_brings(desk: Desk, path: StreamID) -> None:
+    """Where nobody wants more: what comes before it was left out, and what comes after follows it."""
+    desk.hub.attach([path], frozenset({"end"}))
+    desk.commit(WF, 2, "start")
+    desk.commit(WF, 3, "work", "end", told="end")
+    (first,) = desk.runs(1)
+    desk.commit(WF, 1, "end", told="end")
+    (second,) = desk.runs(1)
+    assert (0 if path == WF else 2, 4, (b"4",)) == (first.after, first.first_sequence, first.events)
+    assert (5, 5, (b"5",)) == (second.after, second.first_sequence, second.events)
+    assert 0 == desk.feed.ranges_read
+
+
+@pytest.mark.parametrize("wanted", [frozenset({"work", "end"}), frozenset({"work"}), frozenset[str]()])
+def test_a_log_is_read_where_more_is_wanted_than_a_note_brings(desk: Desk, wanted: frozenset[str]) -> None:
+    """If only by one of two watches; the other one gets no less than it wants."""
+    desk.hub.attach([("flow",)], frozenset({"end"}))
+    desk.hub.attach([WF], wanted)
+    desk.commit(WF, 3, "work", "end", told="end")
+    assert of("wf", 0, 1, 2) == desk.collect(3)
+
+
+def test_a_log_is_read_for_two_notes_of_one_reading(desk: Desk) -> None:
+    """Once for both, in their order."""
+    desk.hub.attach([WF], frozenset({"end"}))
+    with desk.backend.lock:
+        desk.commit(WF, 2, "end", "more", told="more")
+        desk.commit(WF, 1, "end", told="end")
+    assert of("wf", 0, 1, 2) == desk.collect(3)
+    assert 1 == desk.feed.ranges_read
+
+
+def test_a_log_is_read_for_what_no_note_has_told_of(desk: Desk) -> None:
+    """The note before was lost: nobody knows what it would have said."""
+    desk.hub.attach([WF], frozenset({"end"}))
+    with desk.backend.lock:
+        desk.commit(WF, 2, "end", told="end")
+        desk.backend.feed.clear()
+        desk.commit(WF, 1, "end", told="end")
+    assert of("wf", 0, 1, 2) == desk.collect(3)
 
 
 # ---- paths -----------------------------------------------------------------------------------

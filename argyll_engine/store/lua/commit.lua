@@ -10,7 +10,8 @@
 --      10 of released claims  11 of labels  12 of queues  13 name of the log in the feed  14 notes that the feed keeps
 --      at least  15 consumer group of the streams that deliveries are in, or ''  16 how the last event begins that the
 --      decision saw, '' for not known  17 types of the events, '' for not known  18 sequence after the last event of the log that it
---      rests on, '' for none  19 how that event begins, '' for not known; then the events, for each claim its
+--      rests on, '' for none  19 how that event begins, '' for not known  20 type of the last event if the note in the feed is to
+--      bring it, '' otherwise; then the events, for each claim its
 --      token and worker, the released tokens, for each queue its form ('list', 'stream', 'delayed'), its number of
 --      messages, a channel for those that wait, and the messages, each delayed one after the time when it is due (ms);
 --      then the deliveries: with a group, the place of the stream among those and the entry of each, else its tag.
@@ -32,7 +33,8 @@ local feed_name, feed_length = ARGV[13], ARGV[14]
 local group = ARGV[15]
 local mark, types = ARGV[16], ARGV[17]
 local other_sequence, other_mark = ARGV[18], ARGV[19]
-local place = 20
+local told = ARGV[20]
+local place = 21
 
 local function apply(command, key, count)
   for first = place, place + count - 1, CHUNK do
@@ -97,6 +99,9 @@ end
 apply('RPUSH', log, event_count)
 if event_count > 0 then
   local note = {'stream', feed_name, 'first', expected, 'count', event_count, 'types', types}
+  if told ~= '' then
+    for _, word in ipairs({'told', told, 'last', ARGV[place - 1]}) do note[#note + 1] = word end
+  end
   redis.call('XADD', KEYS[9], 'MAXLEN', '~', feed_length, '*', unpack(note))
 end
 if status ~= '' then enter(status) end

@@ -5,19 +5,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 from functools import partial
 
+from argyll_engine.feed_port import Feed, FeedEnd, FeedPosition, LogRange, Reading
 from argyll_engine.model.ids import FlowID, StreamID
-from argyll_engine.ports import (
-    Commit,
-    CommitResult,
-    Feed,
-    FeedEnd,
-    FeedPosition,
-    LoadRequest,
-    LogRange,
-    Reading,
-    Snapshot,
-    Stream,
-)
+from argyll_engine.ports import Commit, CommitResult, LoadRequest, Snapshot, Stream
 from argyll_engine.store.sharded.shards import Number, Shard, Shards
 
 

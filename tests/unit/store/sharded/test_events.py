@@ -6,8 +6,9 @@ from collections.abc import Sequence
 import pytest
 
 from argyll_engine.errors import StoreUnavailableError
+from argyll_engine.feed_port import FeedEnd, FeedPosition, LogRange, Reading
 from argyll_engine.model.ids import FlowID, StepID, StreamID, Token, child_flow_id, flow_stream
-from argyll_engine.ports import Commit, Committed, FeedEnd, FeedPosition, LogRange, Reading, SequenceConflict, Snapshot
+from argyll_engine.ports import Commit, Committed, SequenceConflict, Snapshot
 from argyll_engine.store.sharded.events import ShardFeed
 from argyll_engine.store.sharded.shards import Shards
 from tests.unit.store.sharded.world import World
