@@ -33,6 +33,8 @@ from argyll_engine.query import Queries
 LOADING_THREADS: Final = 4
 TURN_SECONDS: Final = 0.01
 """How long deliveries may hold up everything else on the event loop."""
+LOOK_SECONDS: Final = 1.0
+"""After this long, who waits for a delivery looks whether there still is an event loop."""
 
 _log = log.get(__name__)
 
@@ -228,10 +230,10 @@ class Switchboard:
 
     def _hand_over(self, delivery: Delivery) -> None:
         """Brings a delivery to the event loop and waits until it is through. In a thread of the hub."""
-        if self._loop is not None and not self._loop.is_closed():
-            through = Future[None]()
-            self._loop.call_soon_threadsafe(self._go_on, self._delivered(delivery), through)
-            through.result()
+        loop, through = self._loop, Future[None]()
+        if loop is not None and not loop.is_closed():
+            loop.call_soon_threadsafe(self._go_on, self._delivered(delivery), through)
+            _wait(through, loop)
 
     def _go_on(self, turns: Iterator[None], through: Future[None]) -> None:
         """One turn of a delivery; the next one comes after whatever else waits for the event loop."""
@@ -286,6 +288,18 @@ class Switchboard:
         for path in paths_above(stream_id):
             found |= self._below.get(path, {})
         return tuple(found)
+
+
+def _wait(through: Future[None], loop: asyncio.AbstractEventLoop) -> None:
+    """Until a delivery is through, or the loop has ended that it goes on. Raises what the delivery has raised."""
+    while not loop.is_closed():
+        try:
+            error = through.exception(LOOK_SECONDS)
+        except TimeoutError:
+            continue
+        if error is not None:
+            raise error
+        return
 
 
 def _drop(subs: Iterable[Subscription]) -> None:

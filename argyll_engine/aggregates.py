@@ -65,9 +65,9 @@ class Aggregate(Protocol[S]):
     snapshot_every: int
     """Events that a load may have to fold before a snapshot is worth its write."""
 
-    told: frozenset[str]
-    """Types of last events that the feed brings to watchers, who need not read the log then. Nothing is in these that
-    an erasure would have to find."""
+    announced: frozenset[str]
+    """Types of events that, as the last of a commit, are in the feed's note itself: no log need be read for them. They
+    hold nothing that an erasure would have to find."""
 
     def decide(self, stream_id: StreamID, state: S | None, command: Any, facts: Facts, sequence: int) -> Decision[S]:
         """What a command comes to. Raises what the decision refuses."""
@@ -101,7 +101,7 @@ class FlowAggregate:
     """
 
     snapshot_every = 256
-    told = frozenset({"flow_deactivated"})
+    announced = frozenset({"flow_deactivated"})
 
     def __init__(self, grace_seconds: float) -> None:
         self._grace = timedelta(seconds=grace_seconds)
@@ -165,7 +165,7 @@ class CatalogAggregate:
     """The registered steps."""
 
     snapshot_every = 10_000
-    told = frozenset[str]()
+    announced = frozenset[str]()
 
     def decide(
         self, stream_id: StreamID, state: CatalogState | None, command: CatalogCommand, facts: Facts, sequence: int
@@ -211,7 +211,7 @@ class ClusterAggregate:
     """Health of the steps."""
 
     snapshot_every = 10_000
-    told = frozenset[str]()
+    announced = frozenset[str]()
 
     def decide(
         self, stream_id: StreamID, state: ClusterState | None, command: ClusterCommand, facts: Facts, sequence: int

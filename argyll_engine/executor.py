@@ -274,7 +274,7 @@ class Executor(Generic[S]):
             mark=work.projection.mark,
             events=events,
             event_types=frozenset(types),
-            told=types[-1] if types and types[-1] in self._aggregate.told else "",
+            last_type=types[-1] if types and types[-1] in self._aggregate.announced else "",
             index=self._aggregate.index(state, work.events),
             due_at_ms=self._aggregate.due_at_ms(state, now) if work.events else None,
             entries=self._dispatcher.seal(work.messages, () if expected else events),

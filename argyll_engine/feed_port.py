@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The feed of what was committed: a Protocol, and the values that cross. No implementation lives here.
 
-Beside `ports.py`, which has all other seams. `hub.py` reads a feed; what writes one is `ports.EventStore`.
+Beside `ports.py`, which has all other seams. `hub.py` reads a feed; commits and erasures write it.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ class Note(Struct, frozen=True, kw_only=True):
     """Says that a commit has appended the events from `first_sequence` to before `next_sequence` to a stream.
 
     From `ERASED_SEQUENCE` on it says instead that the stream was erased. `event_types` are the types of the events,
-    empty if they are not known. `told` is the type of the last event if the note brings it, and `last` that event.
+    empty if they are not known. `last` is the last event if the note brings it, and `last_type` the type of that.
     """
 
     position: FeedPosition
@@ -30,7 +30,7 @@ class Note(Struct, frozen=True, kw_only=True):
     first_sequence: int
     next_sequence: int
     event_types: frozenset[str] = frozenset()
-    told: str = ""
+    last_type: str = ""
     last: bytes = b""
 
 

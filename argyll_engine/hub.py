@@ -2,14 +2,15 @@
 """Committed events of every process, in commit order, for whoever watches in this one.
 
 One thread a feed reads while somebody watches, and none before. A feed says what was appended; the events come
-from the logs, so what a feed has lost is read there again. Called by the WebSocket; drives nothing.
+from the logs, but for those that the feed brings, so what a feed has lost is read there again. Called by the WebSocket;
+drives nothing.
 
 Long because watches of one stream count events and watches of many know positions, and neither may see a gap.
 """
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, TypeAlias
@@ -108,8 +109,8 @@ class Hub:
     def attach(self, paths: Sequence[StreamID], event_types: frozenset[str] = ANY) -> Attachment:
         """Watch all streams below these paths from now on; `()` is the path above all.
 
-        Commits without an event of these types may be left out, and others come whole. It asks the stores, so call it
-        where waiting is allowed. End it with `detach` and the same arguments.
+        Events of other types may be left out, or come all the same. It asks the stores, so call it where waiting is
+        allowed. End it with `detach` and the same arguments.
 
         Raises:
             StoreUnavailableError: Nothing is watched then.
@@ -156,6 +157,17 @@ def is_named(path: StreamID) -> bool:
 def paths_above(stream_id: StreamID) -> Iterator[StreamID]:
     """Every path that covers a stream, its own included."""
     return (stream_id[:length] for length in range(len(stream_id) + 1))
+
+
+def _is_enough(note: Note, wanted: Sequence[frozenset[str]]) -> bool:
+    """Whether a note brings all that anybody wants of its events."""
+    return note.last_type in note.event_types and all(
+        types and types & note.event_types <= {note.last_type} for types in wanted
+    )
+
+
+def _is_erasure(note: Note) -> bool:
+    return note.first_sequence >= ERASED_SEQUENCE
 
 
 def _ignore(_: Delivery) -> None:
@@ -276,30 +288,40 @@ class _Reader:
         if not reading.is_whole:
             _log.warning("feed_trimmed")
             self._look_back(is_whole=False)
-        gone = frozenset(note.stream_id for note in reading.notes if note.first_sequence >= ERASED_SEQUENCE)
-        erased = frozenset(stream_id for stream_id in gone if stream_id in self._watched.wanted)
-        if erased:
-            self._hand_over(Delivery(runs=(), erased=erased))
+        erasures = Counter(note.stream_id for note in reading.notes if _is_erasure(note))
         notes: list[Note] = []
         for note in reading.notes:
-            if note.first_sequence >= ERASED_SEQUENCE:
+            if _is_erasure(note):
+                self._hand_over_all(notes, erasures.keys())
+                notes = []
+                self._forget(note.stream_id)
+                erasures -= Counter([note.stream_id])
                 continue
             is_watched, is_named_one = self._is_watched(note), note.stream_id in self._watched.reached
             if is_named_one and not is_watched and any(other.stream_id == note.stream_id for other in notes):
-                self._hand_over_all(notes)  # what comes before goes before
+                self._hand_over_all(notes, erasures.keys())  # what comes before goes before
                 notes = []
             if is_watched or self._is_ahead(note):
                 notes.append(note)
             else:
                 self._leave_out(note)
-        self._hand_over_all(notes)
+        self._hand_over_all(notes, ())
         if reading.notes:
             self._position = reading.notes[-1].position
 
-    def _hand_over_all(self, notes: Sequence[Note]) -> None:
+    def _hand_over_all(self, notes: Sequence[Note], gone: Collection[StreamID]) -> None:
+        """What these notes speak of; the logs of those that are `gone` since are no longer theirs, or not there."""
         if notes:
-            self._hand_over(self._delivery(notes))
+            self._hand_over(self._delivery(notes, gone))
             self._position = notes[-1].position
+
+    def _forget(self, stream_id: StreamID) -> None:
+        """A stream was erased; the next one of that id begins anew, and so has whoever named it."""
+        if stream_id in self._watched.wanted:
+            self._hand_over(Delivery(runs=(), erased=frozenset([stream_id])))
+        with self._turn:
+            self._watched.reached.pop(stream_id, None)
+            self._watched.left_out.pop(stream_id, None)
 
     def _is_ahead(self, note: Note) -> bool:
         """Whether a named stream has events before these that no note told of."""
@@ -319,18 +341,12 @@ class _Reader:
             return False
         return any(not types or not note.event_types or types & note.event_types for types in self._wanted(note))
 
-    def _is_told(self, note: Note) -> bool:
-        """Whether a note brings all that anybody wants of its events."""
-        return bool(note.told) and all(
-            types and types & note.event_types <= {note.told} for types in self._wanted(note)
-        )
-
     def _wanted(self, note: Note) -> list[frozenset[str]]:
         """The types of events that each watch of a stream is about."""
         with self._turn:
             return [types for path in paths_above(note.stream_id) for types in self._watched.wanted.get(path, ())]
 
-    def _delivery(self, notes: Sequence[Note]) -> Delivery:
+    def _delivery(self, notes: Sequence[Note], gone: Collection[StreamID]) -> Delivery:
         """The events that these notes speak of, in the order of the notes; each log is read once, or not at all."""
         with self._turn:
             reached, left_out = dict(self._watched.reached), dict(self._watched.left_out)
@@ -339,16 +355,17 @@ class _Reader:
         for note in notes:
             first[note.stream_id] = min(first[note.stream_id], note.first_sequence)
             last[note.stream_id] = note.next_sequence
-        told = self._told(notes, reached)
+        brought = self._brought(notes, reached)
         ranges = [
             LogRange(stream_id=s, first_sequence=first[s], next_sequence=end)
             for s, end in last.items()
-            if s not in told
+            if s not in brought and s not in gone
         ]
-        logs = dict(zip((wanted.stream_id for wanted in ranges), self._feed.events(ranges), strict=True))
+        logs = dict.fromkeys(last.keys() - brought)
+        logs |= zip((wanted.stream_id for wanted in ranges), self._feed.events(ranges), strict=True)
         runs, cut = [], dict(first)
         for note in notes:
-            if note.stream_id in told:
+            if note.stream_id in brought:
                 after = left_out.pop(note.stream_id, note.first_sequence)
                 runs.append(self._run(note.position, note.stream_id, after, note.next_sequence - 1, (note.last,)))
                 continue
@@ -362,7 +379,7 @@ class _Reader:
                 cut[stream_id] = note.next_sequence
         return Delivery(runs=tuple(runs), lost=frozenset(s for s, events in logs.items() if events is None))
 
-    def _told(self, notes: Sequence[Note], reached: Mapping[StreamID, int]) -> frozenset[StreamID]:
+    def _brought(self, notes: Sequence[Note], reached: Mapping[StreamID, int]) -> frozenset[StreamID]:
         """The streams of which nobody needs more than the event that their only note brings."""
         times = Counter(note.stream_id for note in notes)
         return frozenset(
@@ -370,7 +387,7 @@ class _Reader:
             for note in notes
             if times[note.stream_id] == 1
             and reached.get(note.stream_id, note.first_sequence) == note.first_sequence
-            and self._is_told(note)
+            and _is_enough(note, self._wanted(note))
         )
 
     def _look_back(self, is_whole: bool = True) -> None:

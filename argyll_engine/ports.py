@@ -2,7 +2,7 @@
 """What the engine asks of the world, as Protocols, and the values that cross. No implementation lives here.
 
 Every verb that can takes many: one is a batch of one, and a batch is one round trip.
-Long because it is the list of all seams, and every part has a few lines.
+Long because it is the list of all seams but the feed's (`feed_port.py`), and every part has a few lines.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -142,7 +142,7 @@ class Commit(Struct, frozen=True, kw_only=True):
         mark: how the last event that the decision saw begins (see LoadRequest); empty if that is not known.
         events: encoded envelopes, the first at `expected_sequence`. May be empty: then only the rest happens.
         event_types: the types of the events, each once, for the feed; empty if they are not known.
-        told: type of the last event if the feed's note brings that event itself, else empty.
+        last_type: type of the last event if the feed's note brings that event itself, else empty.
         index: change of status in the flow index.
         due_at_ms: when the recovery sweep should look at the flow (Unix ms), 0 = never again, None = unchanged.
         entries: messages for the broker's queues on the same Redis.
@@ -156,7 +156,7 @@ class Commit(Struct, frozen=True, kw_only=True):
     expected_sequence: int
     events: tuple[bytes, ...]
     event_types: frozenset[str] = frozenset()
-    told: str = ""
+    last_type: str = ""
     mark: bytes = b""
     index: IndexChange | None = None
     due_at_ms: int | None = None

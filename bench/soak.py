@@ -33,9 +33,10 @@ LIMIT_PERCENT = 1.0
 """Growth in ten minutes. Source: the budgets of this project."""
 
 SLICE_SECONDS = 10.0
-CALIBRATION_SECONDS = 25.0
 CALIBRATION_LOADS, WARM_UP_LOADS = 6, 3
 """The flows of the first loads expire beside the others, which alone count."""
+LOAD_SECONDS = 25.0
+"""So that the first loads last longer than archived flows stay."""
 CALIBRATION_FLOWS = 200
 """Of one load, after which the clock is looked at."""
 
@@ -118,12 +119,12 @@ class _Mix:
         return [kind.requests(1)[1][0] for kind in kinds]
 
 
-def soak(product: Product, url: str, minutes: float, share: float, warm_up_minutes: float) -> Soak:
+def soak(product: Product, url: str, minutes: float, share: float, warm_up_minutes: float, load_seconds: float) -> Soak:
     """Everything that was seen."""
     mix, found = _Mix(url), Soak()
     for workload in mix.workloads:
         product.register(workload.steps)
-    found.most = _calibrated(product, mix)
+    found.most = _calibrated(product, mix, load_seconds)
     found.rate = found.most * share
     say(f"at most {found.most:,.0f} flows/s; {found.rate:,.0f} flows/s for {minutes:g} minutes")
     _press(product, mix, found, minutes * 60)
@@ -138,14 +139,14 @@ def soak(product: Product, url: str, minutes: float, share: float, warm_up_minut
     return found
 
 
-def _calibrated(product: Product, mix: _Mix) -> float:
-    """The highest rate at which flows are started, end, are archived, and expire: the median of three loads."""
-    return statistics.median([_most(product, mix) for _ in range(CALIBRATION_LOADS)][WARM_UP_LOADS:])
+def _calibrated(product: Product, mix: _Mix, load_seconds: float) -> float:
+    """The highest rate at which flows start, end and are archived while others expire: the median of three loads."""
+    return statistics.median([_most(product, mix, load_seconds) for _ in range(CALIBRATION_LOADS)][WARM_UP_LOADS:])
 
 
-def _most(product: Product, mix: _Mix) -> float:
+def _most(product: Product, mix: _Mix, load_seconds: float) -> float:
     count, started = 0, time.perf_counter()
-    while time.perf_counter() - started < CALIBRATION_SECONDS:
+    while time.perf_counter() - started < load_seconds:
         send(product.port, mix.requests(CALIBRATION_FLOWS), CONNECTIONS).require(CREATED)
         count += CALIBRATION_FLOWS
     product.await_true("the end of the calibration", lambda: active(product) + product.ended() == 0, DRAIN_SECONDS)
@@ -200,6 +201,9 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=30.0)
     parser.add_argument("--share", type=float, default=0.7, help="of the highest rate")
     parser.add_argument("--warm-up", type=float, default=5.0, help="minutes whose growth does not count")
+    parser.add_argument(
+        "--load-seconds", type=float, default=LOAD_SECONDS, help="of each load that finds the highest rate"
+    )
     parser.add_argument("--out", type=Path, default=Path("var/bench"))
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
@@ -208,7 +212,7 @@ def main() -> int:
         service.serving() as (url, _),
         products.running(variables=archive_variables(archive)) as product,
     ):
-        found = soak(product, url, options.minutes, options.share, options.warm_up)
+        found = soak(product, url, options.minutes, options.share, options.warm_up, options.load_seconds)
     print(report(found))
     print(found.as_json())
     (options.out / "soak.jsonl").write_text(found.as_json() + "\n")

@@ -38,8 +38,8 @@ ALLOCATOR: Final[Mapping[str, str]] = MappingProxyType(
 )
 """What glibc is told where the environment of a child does not say it. Source: mallopt(3).
 
-By itself it makes eight arenas a core, each of which keeps what its threads once needed, though the interpreter lets one
-thread allocate at a time; and the largest block that was ever freed decides what goes back to the system.
+By itself it makes eight arenas a core, each of which keeps what its threads once needed, though the interpreter lets
+one thread allocate at a time; and the largest block that was ever freed decides what goes back to the system.
 """
 
 _TICK_SECONDS: Final = 0.05

@@ -28,12 +28,14 @@ class FileSink:
         self._root = Path(target.directory)
         self._turns = WeakValueDictionary[Path, _Turn]()
         self._lock = Lock()  # guards the turns; never held while the disk is asked
+        self._lasting: set[Path] = set()
+        self._making = Lock()  # guards those directories; who needs a new one waits until it lasts
 
     def put(self, key: str, body: bytes) -> bool:
         """See Sink. The file and the directories above it are on the disk then. Directories know no checksums."""
         path = self._root / key
         with _translated(key):
-            _make_directory(path.parent)
+            self._ensure(path.parent)
             descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=_UNFINISHED)
             try:
                 with os.fdopen(descriptor, "wb") as file:
@@ -64,29 +66,47 @@ class FileSink:
         """See Sink. Directories stay."""
         path = self._root / key
         with _translated(key):
-            try:
-                path.unlink()
-            except FileNotFoundError:
-                return
-            self._sync(path.parent)
+            path.unlink(missing_ok=True)
+            if path.parent.is_dir():  # it may be gone by a call before whose sync failed
+                self._sync(path.parent)
+
+    def _ensure(self, directory: Path) -> None:
+        """Make it with all above it; it lasts then, which takes a sync of the directory above it."""
+        if directory not in self._lasting or not directory.is_dir():
+            with self._making:
+                self._make(directory)
+
+    def _make(self, directory: Path) -> None:
+        if self._root not in directory.parents and directory.is_dir():
+            return  # whoever has made it saw to it
+        if directory in self._lasting and directory.is_dir():
+            return
+        self._make(directory.parent)
+        directory.mkdir(exist_ok=True)
+        _sync_directory(directory.parent)
+        self._lasting.add(directory)
 
     def _sync(self, directory: Path) -> None:
         """What this thread has changed in a directory is on the disk then.
 
         One thread syncs at a time. What others have changed before it began is in it, so they need no sync of their
-        own; a directory takes as long as a file, and many threads work in the same one.
+        own, and when it fails it has failed for them too: the system reports an error once. A directory takes as long
+        as a file, and many threads work in the same one.
         """
         with self._lock:
             turn = self._turns.setdefault(directory, _Turn())
             turn.changes += 1
             change = turn.changes
         with turn.syncing:
-            if turn.synced >= change:
-                return
-            with self._lock:
-                change = turn.changes
-            _sync_directory(directory)
-            turn.synced = change
+            if turn.settled < change:
+                with self._lock:
+                    before, turn.settled = turn.settled, turn.changes
+                try:
+                    _sync_directory(directory)
+                except OSError as exc:
+                    turn.lost |= dict.fromkeys(range(before + 1, turn.settled + 1), (exc.errno, exc.strerror))
+            if change in turn.lost:
+                raise OSError(*turn.lost.pop(change))
 
     def _below(self, folder: str, prefix: str, after: str) -> Iterator[ObjectEntry]:
         """The objects of one directory, whose key is `folder`, and of those in it."""
@@ -100,11 +120,12 @@ class FileSink:
 
 
 class _Turn:
-    """Who syncs a directory, how many changes of it have been counted, and how many of them are on the disk."""
+    """Who syncs a directory, how many changes of it have been counted, and of how many the outcome is known."""
 
     def __init__(self) -> None:
         self.syncing = Lock()
-        self.changes = self.synced = 0
+        self.changes = self.settled = 0
+        self.lost: dict[int, tuple[int | None, str | None]] = {}  # why, for those that are not on the disk
 
 
 def _keyed(folder: str, directory: Path) -> list[tuple[str, os.DirEntry[str]]]:
@@ -124,15 +145,6 @@ def _translated(key: str) -> Iterator[None]:
         yield
     except OSError as exc:
         raise ArchiveUnavailableError(key, exc.strerror or str(exc)) from exc
-
-
-def _make_directory(directory: Path) -> None:
-    """Make it with all above it; a new one lasts once the directory above it is on the disk."""
-    if directory.is_dir():
-        return
-    _make_directory(directory.parent)
-    directory.mkdir(exist_ok=True)
-    _sync_directory(directory.parent)
 
 
 def _sync_directory(directory: Path) -> None:

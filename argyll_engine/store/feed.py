@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The feed of a store on Redis: a stream of notes that commits write, and the logs that the notes speak of.
 
-A note says which events were appended; the events themselves stay in the log, once. Only reads; `commit.lua`
+A note says which events were appended, and may bring the last one; all of them are in the log. Only reads; `commit.lua`
 writes. Made by wiring for the hub.
 """
 
@@ -30,7 +30,7 @@ def feed_name(stream_id: StreamID) -> str:
 
 
 class RedisFeed:
-    """Implements `ports.Feed`; `client` must wait longer for an answer than readers wait for a note."""
+    """Implements `feed_port.Feed`; `client` must wait longer for an answer than readers wait for a note."""
 
     def __init__(self, client: Redis, prefix: str, *, store_name: str) -> None:
         self._client, self._name, self._keys = client, store_name, Keys(prefix)
@@ -88,6 +88,6 @@ def _note(entry_id: bytes, members: Sequence[bytes]) -> Note:
         first_sequence=first,
         next_sequence=first + int(fields[b"count"]),
         event_types=frozenset(fields.get(b"types", b"").decode().split()),
-        told=fields.get(b"told", b"").decode(),
+        last_type=fields.get(b"last_type", b"").decode(),
         last=fields.get(b"last", b""),
     )

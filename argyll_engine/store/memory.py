@@ -103,8 +103,8 @@ class MemoryBackend:
                 first_sequence=first_sequence,
                 next_sequence=next_sequence,
                 event_types=commit.event_types if commit else frozenset(),
-                told=commit.told if commit else "",
-                last=commit.events[-1] if commit and commit.told else b"",
+                last_type=commit.last_type if commit else "",
+                last=commit.events[-1] if commit and commit.last_type else b"",
             )
         )
         del self.feed[: -self.feed_max_length]
@@ -211,7 +211,7 @@ class MemoryEventStore:
 
 
 class MemoryFeed:
-    """Implements `ports.Feed`, for all stores on the backend at once."""
+    """Implements `feed_port.Feed`, for all stores on the backend at once."""
 
     def __init__(self, backend: MemoryBackend) -> None:
         self._backend = backend

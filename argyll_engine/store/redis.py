@@ -184,7 +184,7 @@ class RedisEventStore:
             " ".join(commit.event_types),
             "" if other is None else other.next_sequence,
             b"" if other is None else other.mark,
-            commit.told,
+            commit.last_type,
             *commit.events,
             *(part for claim in commit.claims for part in (claim.token, claim.worker_id)),
             *commit.released,

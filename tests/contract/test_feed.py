@@ -61,11 +61,11 @@ def test_a_note_names_the_types_of_its_events(backend: Backend) -> None:
 
 def test_a_note_brings_the_last_event(backend: Backend) -> None:
     """Where the commit says of which type that is."""
-    commit_one(backend.store, a_commit("one", count=3, told="flow_deactivated"))
+    commit_one(backend.store, a_commit("one", count=3, last_type="flow_deactivated"))
     commit_one(backend.store, a_commit("two", count=3))
     reading = backend.feed.read(START, LONG)
     expected = [("flow_deactivated", some_events(3)[-1]), ("", b"")]
-    assert expected == [(note.told, note.last) for note in reading.notes]
+    assert expected == [(note.last_type, note.last) for note in reading.notes]
 
 
 def test_a_reader_goes_on_from_where_it_was(backend: Backend) -> None:

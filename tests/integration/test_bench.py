@@ -57,7 +57,7 @@ def test_a_row_that_is_none() -> None:
 @pytest.mark.slow
 def test_a_short_soak(tmp_path: Path) -> None:
     """No flow is lost and no log has an error; growth says nothing after so short a time."""
-    ran = _run("bench.soak", "--minutes", "0.4", "--warm-up", "10", "--out", str(tmp_path))
+    ran = _run("bench.soak", "--minutes", "0.4", "--load-seconds", "4", "--warm-up", "10", "--out", str(tmp_path))
     found = json.loads((tmp_path / "soak.jsonl").read_text())
     assert (0, [], 0, 0) == (ran.returncode, found["faults"], found["lost"], found["failed"]), ran.stdout + ran.stderr
     assert found["flows"] > 0

@@ -65,12 +65,16 @@ class Desk:
         self.deliveries: Queue[Delivery] = Queue()
         self.hub.listen(self.deliveries.put)
 
-    def commit(self, stream_id: StreamID, count: int = 1, *types: str, told: str = "") -> None:
+    def commit(self, stream_id: StreamID, count: int = 1, *types: str, last_type: str = "") -> None:
         """So many events more, of these types; the note brings the last one if it is told of which type that is."""
         first = self.backend.logs[stream_id].next_sequence if stream_id in self.backend.logs else 0
         events = tuple(b"%d" % number for number in range(first, first + count))
         commit = Commit(
-            stream_id=stream_id, expected_sequence=first, events=events, event_types=frozenset(types), told=told
+            stream_id=stream_id,
+            expected_sequence=first,
+            events=events,
+            event_types=frozenset(types),
+            last_type=last_type,
         )
         self.store.commit([commit])
 
@@ -343,9 +347,9 @@ def test_no_log_is_read_for_an_event_that_a_note_brings(desk: Desk, path: Stream
     """Where nobody wants more: what comes before it was left out, and what comes after follows it."""
     desk.hub.attach([path], frozenset({"end"}))
     desk.commit(WF, 2, "start")
-    desk.commit(WF, 3, "work", "end", told="end")
+    desk.commit(WF, 3, "work", "end", last_type="end")
     (first,) = desk.runs(1)
-    desk.commit(WF, 1, "end", told="end")
+    desk.commit(WF, 1, "end", last_type="end")
     (second,) = desk.runs(1)
     assert (0 if path == WF else 2, 4, (b"4",)) == (first.after, first.first_sequence, first.events)
     assert (5, 5, (b"5",)) == (second.after, second.first_sequence, second.events)
@@ -357,7 +361,7 @@ def test_a_log_is_read_where_more_is_wanted_than_a_note_brings(desk: Desk, wante
     """If only by one of two watches; the other one gets no less than it wants."""
     desk.hub.attach([("flow",)], frozenset({"end"}))
     desk.hub.attach([WF], wanted)
-    desk.commit(WF, 3, "work", "end", told="end")
+    desk.commit(WF, 3, "work", "end", last_type="end")
     assert of("wf", 0, 1, 2) == desk.collect(3)
 
 
@@ -365,8 +369,8 @@ def test_a_log_is_read_for_two_notes_of_one_reading(desk: Desk) -> None:
     """Once for both, in their order."""
     desk.hub.attach([WF], frozenset({"end"}))
     with desk.backend.lock:
-        desk.commit(WF, 2, "end", "more", told="more")
-        desk.commit(WF, 1, "end", told="end")
+        desk.commit(WF, 2, "end", "more", last_type="more")
+        desk.commit(WF, 1, "end", last_type="end")
     assert of("wf", 0, 1, 2) == desk.collect(3)
     assert 1 == desk.feed.ranges_read
 
@@ -375,9 +379,9 @@ def test_a_log_is_read_for_what_no_note_has_told_of(desk: Desk) -> None:
     """The note before was lost: nobody knows what it would have said."""
     desk.hub.attach([WF], frozenset({"end"}))
     with desk.backend.lock:
-        desk.commit(WF, 2, "end", told="end")
+        desk.commit(WF, 2, "end", last_type="end")
         desk.backend.feed.clear()
-        desk.commit(WF, 1, "end", told="end")
+        desk.commit(WF, 1, "end", last_type="end")
     assert of("wf", 0, 1, 2) == desk.collect(3)
 
 
@@ -417,6 +421,46 @@ def test_an_erased_stream_is_told_to_those_who_named_it(desk: Desk) -> None:
     assert Delivery(runs=(), erased=frozenset({WF})) == desk.next()
     desk.commit(WF)
     assert of("wf", 0) == desk.collect(1)
+
+
+def end_erase_and_begin_anew(desk: Desk) -> None:
+    """Two flows of one id, one after the other, of which one reading tells."""
+    with desk.backend.lock:
+        desk.commit(WF, 2, "start")
+        desk.commit(WF, 2, "work", "end", last_type="end")
+        del desk.backend.logs[WF]
+        desk.backend.note(WF, ERASED_SEQUENCE, ERASED_SEQUENCE + 1)
+        desk.commit(WF, 1, "work", "end", last_type="end")
+
+
+def test_two_flows_of_one_id_are_told_apart(desk: Desk) -> None:
+    """The end of the first one comes from its note, before the erasure; its log is another's by then."""
+    desk.hub.attach([("flow",)], frozenset({"end"}))
+    end_erase_and_begin_anew(desk)
+    first, second = desk.runs(2)
+    assert ((3, (b"3",)), (0, (b"0",))) == (
+        (first.first_sequence, first.events),
+        (second.first_sequence, second.events),
+    )
+    assert first.position < second.position
+
+
+def test_events_whose_log_is_another_flows_are_lost(desk: Desk) -> None:
+    """Whoever wants them has to begin anew; what the log has now is not theirs."""
+    desk.hub.attach([("flow",)])
+    end_erase_and_begin_anew(desk)
+    assert Delivery(runs=(), lost=frozenset({WF})) == desk.next()
+    assert of("wf", 0) == desk.collect(1)
+
+
+def test_a_named_stream_begins_anew_after_its_erasure(desk: Desk) -> None:
+    """For whoever named it again: sequences count from the new beginning."""
+    desk.hub.attach([WF], frozenset({"end"}))
+    end_erase_and_begin_anew(desk)
+    (old,) = desk.runs(1)
+    assert ((0, 3), frozenset({WF})) == ((old.after, old.first_sequence), desk.next().erased)
+    (new,) = desk.runs(1)
+    assert (0, 0) == (new.after, new.first_sequence)
 
 
 class TwoShards:

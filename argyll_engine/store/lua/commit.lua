@@ -33,7 +33,7 @@ local feed_name, feed_length = ARGV[13], ARGV[14]
 local group = ARGV[15]
 local mark, types = ARGV[16], ARGV[17]
 local other_sequence, other_mark = ARGV[18], ARGV[19]
-local told = ARGV[20]
+local last_type = ARGV[20]
 local place = 21
 
 local function apply(command, key, count)
@@ -99,8 +99,8 @@ end
 apply('RPUSH', log, event_count)
 if event_count > 0 then
   local note = {'stream', feed_name, 'first', expected, 'count', event_count, 'types', types}
-  if told ~= '' then
-    for _, word in ipairs({'told', told, 'last', ARGV[place - 1]}) do note[#note + 1] = word end
+  if last_type ~= '' then
+    for _, word in ipairs({'last_type', last_type, 'last', ARGV[place - 1]}) do note[#note + 1] = word end
   end
   redis.call('XADD', KEYS[9], 'MAXLEN', '~', feed_length, '*', unpack(note))
 end

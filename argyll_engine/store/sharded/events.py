@@ -68,7 +68,7 @@ class ShardedEventStore:
 
 
 class ShardFeed:
-    """Implements `ports.Feed` for one shard, behind its guard: who wants a shard that hangs holds up nobody else."""
+    """Implements `feed_port.Feed` for one shard, behind its guard: who wants one that hangs holds up nobody else."""
 
     def __init__(self, shards: Shards, number: Number, feed: Feed) -> None:
         self._shards, self._number, self._feed = shards, number, feed
