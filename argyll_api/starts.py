@@ -8,7 +8,7 @@ foresaw is left to it. Called by `asgi.py` on the event loop.
 
 import asyncio
 from collections.abc import Sequence
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from threading import Thread
 from time import perf_counter
 from typing import Final, TypeAlias
@@ -93,13 +93,10 @@ class Starts:
     def _work(self) -> None:
         while (first := self._requests.get()) is not None:
             batch, is_last = [first], False
-            try:
-                while len(batch) < MAX_BATCH and not is_last:
-                    request = self._requests.get_nowait()
-                    is_last = request is None
-                    batch.extend(() if request is None else (request,))
-            except Empty:
-                pass
+            while len(batch) < MAX_BATCH and not is_last and not self._requests.empty():  # nobody else takes any
+                request = self._requests.get_nowait()
+                is_last = request is None
+                batch.extend(() if request is None else (request,))
             try:
                 answers = self._answers([body for body, _ in batch])
             except Exception as exc:  # noqa: BLE001 - this loop must live; Flask finds out whose fault it is

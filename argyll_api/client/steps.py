@@ -2,6 +2,7 @@
 """`Client.steps`: registering, updating, reading and removing steps. Source: the contract, http §1.6."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Final, TypeAlias
 
 from argyll_api.client.answers import Registration
@@ -40,10 +41,8 @@ class Steps:
 
     def put(self, step: Definition) -> Registration:
         """The step, once it is what is registered under its id, whatever was before."""
-        try:
+        with suppress(ConflictError):
             return self.register(step)
-        except ConflictError:
-            pass
         try:
             return self.update(step)
         except NotFoundError:  # somebody has removed it in between

@@ -1,108 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Watchers get every event of what they watch, once and in order, or word that they cannot."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from queue import Empty, Queue
 
 import pytest
 
 from argyll_engine.errors import StoreUnavailableError
-from argyll_engine.feed_port import ERASED_SEQUENCE, FeedEnd, FeedPosition, LogRange, Reading
-from argyll_engine.hub import Delivery, Hub, Run, is_named, paths_above
+from argyll_engine.feed_port import FeedPosition, Reading
+from argyll_engine.hub import Delivery, Hub, is_named, paths_above
 from argyll_engine.model.ids import CATALOG_STREAM, StreamID, flow_stream
 from argyll_engine.ports import Commit, Snapshot
-from argyll_engine.store.memory import MemoryBackend, MemoryEventStore, MemoryFeed
-
-ALL: StreamID = ()
-WF = flow_stream("wf")
-KINDS = frozenset({"catalog", "cluster", "flow"})
-PATIENCE_MS = 5
-SOON_SECONDS = 5.0
-
-
-class FaultyFeed(MemoryFeed):
-    """A memory feed that fails when told to, and can be made to forget that it has all notes."""
-
-    def __init__(self, backend: MemoryBackend) -> None:
-        super().__init__(backend)
-        self.is_away = False
-        self.seems_trimmed = False
-        self.ranges_read = 0
-
-    def end(self, streams: Sequence[StreamID]) -> FeedEnd:
-        """As it is, or away."""
-        self._fail_if_told()
-        return super().end(streams)
-
-    def read(self, after: FeedPosition, patience_ms: int) -> Reading:
-        """As it is, away, or without the notes, as if they were trimmed."""
-        self._fail_if_told()
-        reading = super().read(after, patience_ms)
-        if self.seems_trimmed and reading.notes:
-            self.seems_trimmed = False
-            return Reading(notes=reading.notes[-1:], is_whole=False)
-        return reading
-
-    def events(self, ranges: Sequence[LogRange]) -> Sequence[tuple[bytes, ...] | None]:
-        """As they are, or away."""
-        self._fail_if_told()
-        self.ranges_read += len(ranges)
-        return super().events(ranges)
-
-    def _fail_if_told(self) -> None:
-        if self.is_away:
-            raise StoreUnavailableError("flow", "told to be away")
-
-
-class Desk:
-    """A hub on a memory store, and what it delivered."""
-
-    def __init__(self) -> None:
-        self.backend = MemoryBackend()
-        self.store = MemoryEventStore(self.backend)
-        self.feed = FaultyFeed(self.backend)
-        self.hub = Hub([(self.feed, KINDS)], patience_ms=PATIENCE_MS)
-        self.deliveries: Queue[Delivery] = Queue()
-        self.hub.listen(self.deliveries.put)
-
-    def commit(self, stream_id: StreamID, count: int = 1, *types: str, last_type: str = "") -> None:
-        """So many events more, of these types; the note brings the last one if it is told of which type that is."""
-        first = self.backend.logs[stream_id].next_sequence if stream_id in self.backend.logs else 0
-        events = tuple(b"%d" % number for number in range(first, first + count))
-        commit = Commit(
-            stream_id=stream_id,
-            expected_sequence=first,
-            events=events,
-            event_types=frozenset(types),
-            last_type=last_type,
-        )
-        self.store.commit([commit])
-
-    def next(self) -> Delivery:
-        """The next delivery."""
-        return self.deliveries.get(timeout=SOON_SECONDS)
-
-    def runs(self, count: int) -> list[Run]:
-        """So many runs of events."""
-        found: list[Run] = []
-        while len(found) < count:
-            found += self.next().runs
-        return found
-
-    def settle(self) -> None:
-        """Wait until the hub has seen all notes there are: it has nobody to tell, so only time shows it."""
-        with pytest.raises(Empty):
-            self.deliveries.get(timeout=20 * PATIENCE_MS / 1_000)
-
-    def collect(self, count: int) -> list[tuple[str, int]]:
-        """So many events, as (id, sequence); their content must be what was committed."""
-        found: list[tuple[str, int]] = []
-        while len(found) < count:
-            for run in self.next().runs:
-                numbers = range(run.first_sequence, run.first_sequence + len(run.events))
-                assert [b"%d" % number for number in numbers] == list(run.events)
-                found += [(run.stream_id[-1], number) for number in numbers]
-        return found
+from argyll_engine.store.memory import MemoryBackend, MemoryEventStore
+from tests.hub_desk import ALL, PATIENCE_MS, SOON_SECONDS, WF, Desk, FaultyFeed, of
 
 
 @pytest.fixture
@@ -111,11 +21,6 @@ def desk() -> Iterator[Desk]:
     desk = Desk()
     yield desk
     desk.hub.stop()
-
-
-def of(name: str, *sequences: int) -> list[tuple[str, int]]:
-    """Events as `collect` gives them."""
-    return [(name, number) for number in sequences]
 
 
 # ---- what is delivered -----------------------------------------------------------------------
@@ -339,52 +244,6 @@ def test_a_log_that_went_back(desk: Desk) -> None:
     assert frozenset({WF}) == desk.next().lost
 
 
-# ---- notes that bring an event ---------------------------------------------------------------
-
-
-@pytest.mark.parametrize("path", [WF, ("flow",)])
-def test_no_log_is_read_for_an_event_that_a_note_brings(desk: Desk, path: StreamID) -> None:
-    """Where nobody wants more: what comes before it was left out, and what comes after follows it."""
-    desk.hub.attach([path], frozenset({"end"}))
-    desk.commit(WF, 2, "start")
-    desk.commit(WF, 3, "work", "end", last_type="end")
-    (first,) = desk.runs(1)
-    desk.commit(WF, 1, "end", last_type="end")
-    (second,) = desk.runs(1)
-    assert (0 if path == WF else 2, 4, (b"4",)) == (first.after, first.first_sequence, first.events)
-    assert (5, 5, (b"5",)) == (second.after, second.first_sequence, second.events)
-    assert 0 == desk.feed.ranges_read
-
-
-@pytest.mark.parametrize("wanted", [frozenset({"work", "end"}), frozenset({"work"}), frozenset[str]()])
-def test_a_log_is_read_where_more_is_wanted_than_a_note_brings(desk: Desk, wanted: frozenset[str]) -> None:
-    """If only by one of two watches; the other one gets no less than it wants."""
-    desk.hub.attach([("flow",)], frozenset({"end"}))
-    desk.hub.attach([WF], wanted)
-    desk.commit(WF, 3, "work", "end", last_type="end")
-    assert of("wf", 0, 1, 2) == desk.collect(3)
-
-
-def test_a_log_is_read_for_two_notes_of_one_reading(desk: Desk) -> None:
-    """Once for both, in their order."""
-    desk.hub.attach([WF], frozenset({"end"}))
-    with desk.backend.lock:
-        desk.commit(WF, 2, "end", "more", last_type="more")
-        desk.commit(WF, 1, "end", last_type="end")
-    assert of("wf", 0, 1, 2) == desk.collect(3)
-    assert 1 == desk.feed.ranges_read
-
-
-def test_a_log_is_read_for_what_no_note_has_told_of(desk: Desk) -> None:
-    """The note before was lost: nobody knows what it would have said."""
-    desk.hub.attach([WF], frozenset({"end"}))
-    with desk.backend.lock:
-        desk.commit(WF, 2, "end", last_type="end")
-        desk.backend.feed.clear()
-        desk.commit(WF, 1, "end", last_type="end")
-    assert of("wf", 0, 1, 2) == desk.collect(3)
-
-
 # ---- paths -----------------------------------------------------------------------------------
 
 
@@ -408,59 +267,6 @@ def test_paths_above_a_stream() -> None:
 def test_named_paths(path: StreamID, named: bool) -> None:
     """A path names one stream or many."""
     assert named == is_named(path)
-
-
-def test_an_erased_stream_is_told_to_those_who_named_it(desk: Desk) -> None:
-    """Whatever comes under its id from now on is another one; who watches all streams goes on."""
-    desk.commit(WF, 2)
-    desk.hub.attach([WF, ALL])
-    with desk.backend.lock:
-        del desk.backend.logs[WF]
-        desk.backend.note(WF, ERASED_SEQUENCE, ERASED_SEQUENCE + 1)
-        desk.backend.note(flow_stream("other"), ERASED_SEQUENCE, ERASED_SEQUENCE + 1)
-    assert Delivery(runs=(), erased=frozenset({WF})) == desk.next()
-    desk.commit(WF)
-    assert of("wf", 0) == desk.collect(1)
-
-
-def end_erase_and_begin_anew(desk: Desk) -> None:
-    """Two flows of one id, one after the other, of which one reading tells."""
-    with desk.backend.lock:
-        desk.commit(WF, 2, "start")
-        desk.commit(WF, 2, "work", "end", last_type="end")
-        del desk.backend.logs[WF]
-        desk.backend.note(WF, ERASED_SEQUENCE, ERASED_SEQUENCE + 1)
-        desk.commit(WF, 1, "work", "end", last_type="end")
-
-
-def test_two_flows_of_one_id_are_told_apart(desk: Desk) -> None:
-    """The end of the first one comes from its note, before the erasure; its log is another's by then."""
-    desk.hub.attach([("flow",)], frozenset({"end"}))
-    end_erase_and_begin_anew(desk)
-    first, second = desk.runs(2)
-    assert ((3, (b"3",)), (0, (b"0",))) == (
-        (first.first_sequence, first.events),
-        (second.first_sequence, second.events),
-    )
-    assert first.position < second.position
-
-
-def test_events_whose_log_is_another_flows_are_lost(desk: Desk) -> None:
-    """Whoever wants them has to begin anew; what the log has now is not theirs."""
-    desk.hub.attach([("flow",)])
-    end_erase_and_begin_anew(desk)
-    assert Delivery(runs=(), lost=frozenset({WF})) == desk.next()
-    assert of("wf", 0) == desk.collect(1)
-
-
-def test_a_named_stream_begins_anew_after_its_erasure(desk: Desk) -> None:
-    """For whoever named it again: sequences count from the new beginning."""
-    desk.hub.attach([WF], frozenset({"end"}))
-    end_erase_and_begin_anew(desk)
-    (old,) = desk.runs(1)
-    assert ((0, 3), frozenset({WF})) == ((old.after, old.first_sequence), desk.next().erased)
-    (new,) = desk.runs(1)
-    assert (0, 0) == (new.after, new.first_sequence)
 
 
 class TwoShards:
